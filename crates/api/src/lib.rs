@@ -1,0 +1,13 @@
+//! Bodies of the REST API (v1), shared by server, browser, command line and tests.
+//!
+//! Names of fields are the contract; an absent field means "not known", never zero and never `null`.
+
+mod graph;
+mod lists;
+mod problem;
+mod status;
+
+pub use graph::*;
+pub use lists::*;
+pub use problem::*;
+pub use status::*;

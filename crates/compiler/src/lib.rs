@@ -1,0 +1,1 @@
+//! Snapshot and proxy identity to Plan.

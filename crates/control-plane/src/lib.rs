@@ -1,0 +1,1 @@
+//! ADS server, push loop and certificate service.

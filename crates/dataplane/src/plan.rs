@@ -1,0 +1,487 @@
+//! The plan of one proxy as plain values; every part carries its origin.
+
+use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
+
+use vigla_model::{Fqdn, Origin, PeerIdentity, Principal, Protocol, Reporter};
+
+/// Everything that one proxy is to do. Parts are shared (`Arc`), so plans of one class cost pointers.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Plan {
+    /// Listeners, by name.
+    pub listeners: BTreeMap<Arc<str>, Arc<Listener>>,
+    /// Route tables that listeners name (inline tables stand in the listener), by name such as `9080`.
+    pub route_tables: BTreeMap<Arc<str>, Arc<RouteTable>>,
+    /// Clusters, by name such as `outbound|9080|v1|reviews.bookinfo.svc.cluster.local`.
+    pub clusters: BTreeMap<Arc<str>, Arc<Cluster>>,
+    /// Endpoints of the clusters whose discovery is [`Discovery::Eds`], by cluster name.
+    pub endpoints: BTreeMap<Arc<str>, Arc<Endpoints>>,
+}
+
+/// One listening socket.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Listener {
+    /// Unique name, such as `outbound|9080` or `inbound|9080`.
+    pub name: Arc<str>,
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// Which side of the workload it serves.
+    pub direction: Direction,
+    /// Filter chains in order; the first whose match fits takes the connection. None fits: the connection is
+    /// closed and counted as refused (flag `NR`).
+    pub chains: Vec<FilterChain>,
+    /// Labels under which this listener counts.
+    pub telemetry: Telemetry,
+    /// The object that made the listener, when there is one.
+    pub origin: Option<Origin>,
+}
+
+/// Which side of the workload a listener serves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// From other workloads to this one.
+    Inbound,
+    /// From this workload to others.
+    Outbound,
+    /// From outside the mesh: a gateway. Counts as source, as Istio's gateways do.
+    Gateway,
+}
+
+/// Labels that are the same for all that a listener counts.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Telemetry {
+    /// Source for outbound and gateway listeners, destination for inbound ones.
+    pub reporter: Reporter,
+    /// The proxy's own workload.
+    pub local: PeerIdentity,
+    /// Inbound only: the service and its host that this port belongs to, when exactly one does.
+    pub service: Option<Fqdn>,
+}
+
+/// What is done with a connection that matches.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FilterChain {
+    /// Unique within the listener, such as `tls` or `plaintext`.
+    pub name: Arc<str>,
+    /// When the chain takes a connection.
+    pub matches: ChainMatch,
+    /// TLS that is terminated here; `None` for plain text.
+    pub tls: Option<DownstreamTls>,
+    /// What reads the bytes.
+    pub network: Network,
+    /// The object that decided the chain: a PeerAuthentication, a Gateway server; `None` for a default.
+    pub origin: Option<Origin>,
+}
+
+/// When a filter chain takes a connection. Empty fields match all.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ChainMatch {
+    /// `Some(true)`: the first bytes are a TLS hello; `Some(false)`: they are not.
+    pub tls: Option<bool>,
+    /// Names in the TLS hello, exact or `*.suffix`.
+    pub server_names: Vec<Arc<str>>,
+}
+
+/// TLS towards callers. Key, chain and trust anchors come by SDS.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DownstreamTls {
+    /// SDS name of key and chain: [`WORKLOAD_SECRET`] or a gateway's credential.
+    pub certificate: Arc<str>,
+    /// SDS name of the trust anchors for client certificates ([`ROOTS_SECRET`]); `None`: none is asked for.
+    pub client_roots: Option<Arc<str>>,
+}
+
+/// SDS name of a workload's own key and certificate chain, as in Istio.
+pub const WORKLOAD_SECRET: &str = "default";
+/// SDS name of the mesh's trust anchors, as in Istio.
+pub const ROOTS_SECRET: &str = "ROOTCA";
+
+/// What reads the bytes of a connection.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Network {
+    /// HTTP with routes.
+    Http(RouteSource),
+    /// Bytes to one cluster.
+    Tcp {
+        /// Name of the cluster.
+        cluster: Arc<str>,
+    },
+}
+
+/// Where an HTTP listener has its routes from.
+#[derive(Debug, Clone, PartialEq)]
+pub enum RouteSource {
+    /// By name from [`Plan::route_tables`], delivered by RDS.
+    Named(Arc<str>),
+    /// In the listener itself.
+    Inline(Arc<RouteTable>),
+}
+
+/// A route table (Envoy's RouteConfiguration).
+#[derive(Debug, Clone, PartialEq)]
+pub struct RouteTable {
+    /// Name, such as `9080`.
+    pub name: Arc<str>,
+    /// Virtual hosts. A domain stands in at most one of them.
+    pub virtual_hosts: Vec<VirtualHost>,
+}
+
+/// Routes for some domains.
+#[derive(Debug, Clone, PartialEq)]
+pub struct VirtualHost {
+    /// Unique name within the table, such as `reviews.bookinfo.svc.cluster.local:9080`.
+    pub name: Arc<str>,
+    /// Lower-case authorities: exact, `*.suffix`, `prefix.*` or `*`; with and without port.
+    pub domains: Vec<Arc<str>>,
+    /// Routes in order; the first that matches decides.
+    pub routes: Vec<Route>,
+}
+
+/// One route.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Route {
+    /// Name for logs: the rule's own, or `default`.
+    pub name: Arc<str>,
+    /// When it applies.
+    pub matches: RouteMatch,
+    /// What it does.
+    pub action: RouteAction,
+    /// Service under whose name requests are counted (`destination_service`), whatever becomes of them.
+    pub service: Option<Fqdn>,
+    /// Changes to the request before it is sent on.
+    pub request_headers: HeaderEdits,
+    /// Changes to the response.
+    pub response_headers: HeaderEdits,
+    /// The rule that made it.
+    pub origin: Option<Origin>,
+}
+
+/// When a route applies: all parts must hold.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct RouteMatch {
+    /// The path without its query.
+    pub path: PathMatch,
+    /// Whether upper and lower case of the path are the same. Does not touch regular expressions.
+    pub ignore_path_case: bool,
+    /// Headers by lower-case name; `:method`, `:authority` and `:scheme` are headers too.
+    pub headers: Vec<HeaderMatch>,
+    /// Query parameters.
+    pub query: Vec<QueryMatch>,
+}
+
+/// How a path is matched.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub enum PathMatch {
+    /// Every path.
+    #[default]
+    Any,
+    /// The whole path.
+    Exact(Arc<str>),
+    /// The start of the path, character by character.
+    Prefix(Arc<str>),
+    /// The start of the path, at a slash.
+    SegmentPrefix(Arc<str>),
+    /// The whole path by regular expression.
+    Regex(Pattern),
+}
+
+/// How a value is matched.
+#[derive(Debug, Clone, PartialEq)]
+pub enum StringMatch {
+    /// The whole value.
+    Exact(Arc<str>),
+    /// Its start.
+    Prefix(Arc<str>),
+    /// The whole value by regular expression.
+    Regex(Pattern),
+    /// Any value, even the empty one.
+    Present,
+}
+
+/// A header must, or must not, have a value.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HeaderMatch {
+    /// Lower-case name.
+    pub name: Arc<str>,
+    /// The value.
+    pub value: StringMatch,
+    /// True for `withoutHeaders`: the route applies when this does not match; an absent header does not match.
+    pub invert: bool,
+}
+
+/// A query parameter must have a value.
+#[derive(Debug, Clone, PartialEq)]
+pub struct QueryMatch {
+    /// Name, case sensitive.
+    pub name: Arc<str>,
+    /// The value.
+    pub value: StringMatch,
+}
+
+/// What a route does.
+#[derive(Debug, Clone, PartialEq)]
+pub enum RouteAction {
+    /// Sends the request on.
+    Forward(Forward),
+    /// Answers with another address.
+    Redirect(Redirect),
+    /// Answers itself.
+    Respond {
+        /// HTTP status.
+        status: u16,
+        /// Body; empty for none.
+        body: Arc<str>,
+    },
+}
+
+/// How a request is sent on.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Forward {
+    /// Clusters by weight; at least one. Weights need not sum to 100; those of weight 0 are left out.
+    pub clusters: Vec<WeightedCluster>,
+    /// Time from the end of the request to the end of the response; `None`: no limit.
+    pub timeout: Option<Duration>,
+    /// Retries; `None`: none.
+    pub retry: Option<Retry>,
+    /// Change of the path.
+    pub path: Option<PathRewrite>,
+    /// New authority.
+    pub authority: Option<Arc<str>>,
+    /// Faults to inject.
+    pub fault: Option<Fault>,
+}
+
+/// One destination of a route.
+#[derive(Debug, Clone, PartialEq)]
+pub struct WeightedCluster {
+    /// Name of the cluster. It may be missing from the plan: then requests get 503 `NC`.
+    pub cluster: Arc<str>,
+    /// Share of the requests among the route's weights.
+    pub weight: u32,
+    /// Changes for this destination only.
+    pub request_headers: HeaderEdits,
+    /// Changes for this destination only.
+    pub response_headers: HeaderEdits,
+    /// The destination in the rule.
+    pub origin: Option<Origin>,
+}
+
+/// Changes of headers, in this order: remove, set (overwrites), add (appends).
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct HeaderEdits {
+    /// Lower-case names to remove.
+    pub remove: Vec<Arc<str>>,
+    /// Names and values that replace what is there.
+    pub set: Vec<(Arc<str>, Arc<str>)>,
+    /// Names and values that are added to what is there.
+    pub add: Vec<(Arc<str>, Arc<str>)>,
+}
+
+impl HeaderEdits {
+    /// Whether nothing changes.
+    pub fn is_empty(&self) -> bool {
+        self.remove.is_empty() && self.set.is_empty() && self.add.is_empty()
+    }
+}
+
+/// How a path is rewritten. The query stays.
+#[derive(Debug, Clone, PartialEq)]
+pub enum PathRewrite {
+    /// Puts this in place of what the route's match took: the prefix, or the whole exact path.
+    Prefix(Arc<str>),
+    /// Replaces every match.
+    Regex {
+        /// What is replaced.
+        pattern: Pattern,
+        /// By what; groups as `\1`.
+        substitution: Arc<str>,
+    },
+}
+
+/// An answer that sends the caller elsewhere. Absent parts stay as in the request.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Redirect {
+    /// HTTP status: 301, 302, 303, 307 or 308.
+    pub status: u16,
+    /// New scheme.
+    pub scheme: Option<Arc<str>>,
+    /// New host.
+    pub host: Option<Arc<str>>,
+    /// New port.
+    pub port: Option<u16>,
+    /// New path.
+    pub path: Option<RedirectPath>,
+}
+
+/// New path of a redirect.
+#[derive(Debug, Clone, PartialEq)]
+pub enum RedirectPath {
+    /// The whole path; the query is dropped when it holds one of its own.
+    Full(Arc<str>),
+    /// In place of the matched prefix.
+    Prefix(Arc<str>),
+}
+
+/// When and how often a request is tried again.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Retry {
+    /// Tries after the first.
+    pub attempts: u32,
+    /// Conditions by Envoy's names, such as `connect-failure`.
+    pub on: Vec<Arc<str>>,
+    /// Statuses that are tried again under `retriable-status-codes`.
+    pub statuses: Vec<u16>,
+    /// Limit of one try; `None`: the route's.
+    pub per_try_timeout: Option<Duration>,
+}
+
+/// Faults to inject, delay first.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Fault {
+    /// Share in millionths, and how long.
+    pub delay: Option<(u32, Duration)>,
+    /// Share in millionths, and the status.
+    pub abort: Option<(u32, u16)>,
+    /// The fault in the rule.
+    pub origin: Option<Origin>,
+}
+
+/// Where requests can be sent: endpoints under one policy (Envoy's Cluster).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Cluster {
+    /// Name.
+    pub name: Arc<str>,
+    /// How endpoints are found.
+    pub discovery: Discovery,
+    /// How an endpoint is picked.
+    pub balancer: Balancer,
+    /// Limit for a connection.
+    pub connect_timeout: Duration,
+    /// TLS towards the endpoints.
+    pub tls: UpstreamTls,
+    /// Service that the cluster belongs to, when there is one.
+    pub service: Option<Fqdn>,
+    /// What is spoken to the endpoints.
+    pub protocol: Protocol,
+    /// The DestinationRule or Service that made it.
+    pub origin: Option<Origin>,
+}
+
+/// How a cluster's endpoints are found.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Discovery {
+    /// From [`Plan::endpoints`], delivered by EDS.
+    Eds,
+    /// Written in the cluster.
+    Static(Vec<Endpoint>),
+}
+
+/// How an endpoint is picked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Balancer {
+    /// The less busy of two picked by chance (Istio's default).
+    LeastRequest,
+    /// One after the other.
+    RoundRobin,
+    /// By chance.
+    Random,
+}
+
+/// TLS towards endpoints.
+#[derive(Debug, Clone, PartialEq)]
+pub enum UpstreamTls {
+    /// Plain text.
+    None,
+    /// The mesh's mutual TLS; with `auto` only towards endpoints that have a sidecar.
+    Mesh {
+        /// True: endpoints without sidecar get plain text (auto mTLS); false: all get TLS (`ISTIO_MUTUAL`).
+        auto: bool,
+        /// Server name sent: `outbound_.9080_.v1_.reviews.bookinfo.svc.cluster.local`.
+        sni: Arc<str>,
+        /// SPIFFE ids that an endpoint may show; never empty.
+        principals: Vec<Principal>,
+    },
+}
+
+/// The endpoints of a cluster (Envoy's ClusterLoadAssignment).
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Endpoints {
+    /// Endpoints in a stable order.
+    pub endpoints: Vec<Endpoint>,
+}
+
+/// One address that serves.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Endpoint {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// Who it is, for metrics (`destination_*`).
+    pub identity: PeerIdentity,
+    /// Whether a sidecar terminates the mesh's TLS there.
+    pub mesh_tls: bool,
+    /// Share among the endpoints; at least 1.
+    pub weight: u32,
+    /// False: it exists but must not be picked.
+    pub healthy: bool,
+}
+
+/// A regular expression in the syntax that RE2 and Rust share; matches the whole text.
+#[derive(Debug, Clone)]
+pub struct Pattern {
+    source: Arc<str>,
+    whole: regex::Regex,
+    part: regex::Regex,
+}
+
+impl Pattern {
+    /// Compiles an expression.
+    ///
+    /// # Errors
+    /// When it is no expression, or its compiled form is larger than 64 KiB.
+    pub fn new(source: &str) -> Result<Self, regex::Error> {
+        let build = |text: &str| regex::RegexBuilder::new(text).size_limit(64 << 10).build();
+        Ok(Self {
+            source: source.into(),
+            whole: build(&format!("^(?:{source})$"))?,
+            part: build(source)?,
+        })
+    }
+
+    /// The expression as written.
+    pub fn as_str(&self) -> &str {
+        &self.source
+    }
+
+    /// Whether the whole text matches.
+    pub fn matches(&self, text: &str) -> bool {
+        self.whole.is_match(text)
+    }
+
+    /// Replaces every match; groups in the substitution are written `\1`.
+    pub fn replace_all(&self, text: &str, substitution: &str) -> String {
+        let mut template = String::with_capacity(substitution.len() + 8);
+        let mut chars = substitution.chars().peekable();
+        while let Some(c) = chars.next() {
+            match (c, chars.peek()) {
+                ('\\', Some(digit)) if digit.is_ascii_digit() => {
+                    template.push_str("${");
+                    template.push(*digit);
+                    template.push('}');
+                    chars.next();
+                }
+                ('\\', Some('\\')) => {
+                    template.push('\\');
+                    chars.next();
+                }
+                ('$', _) => template.push_str("$$"),
+                _ => template.push(c),
+            }
+        }
+        self.part.replace_all(text, template.as_str()).into_owned()
+    }
+}
+
+impl PartialEq for Pattern {
+    fn eq(&self, other: &Self) -> bool {
+        self.source == other.source
+    }
+}

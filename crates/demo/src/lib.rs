@@ -1,0 +1,1 @@
+//! The laptop mesh: services, traffic generator, scenarios.

@@ -1,0 +1,13 @@
+//! The live service graph: counted traffic joined with what is known of the mesh.
+//!
+//! The graph exists once, at the finest grain (source workload → service → destination workload, per protocol).
+//! Views are quotients of it. Builds for the browser, where the same code makes the views.
+
+mod traffic;
+mod view;
+
+pub use traffic::{Totals, Traffic, TrafficKey, TrafficRow, TrafficWindow};
+pub use view::{
+    Badge, BoxKind, Confidence, Edge, Grain, GroupBox, Guess, Health, HealthState, Id, Node, NodeKind,
+    ResponseKey, Side, View, Why,
+};

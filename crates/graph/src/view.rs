@@ -1,0 +1,333 @@
+//! One view of the graph: nodes, edges and boxes at one grain, with everything that a reader is shown.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    str::FromStr,
+    time::Duration,
+};
+
+use vigla_model::{
+    AppName, ClusterName, Fqdn, Location, Namespace, ObjectRef, Principal, Protocol, Ratio, Reporter,
+    ResponseFlags, Timestamp, Version, WorkloadName,
+};
+
+use crate::{Totals, Traffic};
+
+/// Identity of a node, edge or box: a hash of what it is (cluster, kind, namespace, name, version), so equal in
+/// every replica and after a restart. Written as 16 hex digits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Id(pub u64);
+
+impl fmt::Display for Id {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}
+
+impl FromStr for Id {
+    type Err = std::num::ParseIntError;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        u64::from_str_radix(text, 16).map(Self)
+    }
+}
+
+/// What nodes stand for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Grain {
+    /// Source workload → service → destination workload; edges are kept apart by service.
+    Finest,
+    /// Workloads.
+    Workload,
+    /// Apps.
+    App,
+    /// Apps with their versions.
+    VersionedApp,
+    /// Services; callers stay workloads where no service stands for them.
+    Service,
+}
+
+/// A graph at one grain. Maps are by id: order is stable from refresh to refresh.
+#[derive(Debug, Clone, PartialEq)]
+pub struct View {
+    /// What nodes stand for.
+    pub grain: Grain,
+    /// End of the window.
+    pub at: Timestamp,
+    /// Window over which traffic was counted.
+    pub window: Duration,
+    /// Nodes.
+    pub nodes: BTreeMap<Id, Node>,
+    /// Edges: one per source, target and protocol (finest: and service).
+    pub edges: BTreeMap<Id, Edge>,
+    /// Boxes that hold nodes.
+    pub boxes: BTreeMap<Id, GroupBox>,
+}
+
+/// What a node is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum NodeKind {
+    /// A workload.
+    Workload,
+    /// A service: in the service view, and where requests reached no workload.
+    Service,
+    /// An app.
+    App,
+    /// One version of an app.
+    VersionedApp,
+    /// A gateway workload.
+    Gateway,
+    /// A host outside of the mesh that a ServiceEntry names.
+    External,
+    /// Traffic that left the mesh unregistered (`PassthroughCluster`).
+    Passthrough,
+    /// A caller or callee that nobody could name.
+    Unknown,
+}
+
+/// One node.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Node {
+    /// Identity.
+    pub id: Id,
+    /// What it is.
+    pub kind: NodeKind,
+    /// Cluster, where known.
+    pub cluster: Option<ClusterName>,
+    /// Namespace, where known.
+    pub namespace: Option<Namespace>,
+    /// Workload, for workloads and gateways.
+    pub workload: Option<WorkloadName>,
+    /// App, where known.
+    pub app: Option<AppName>,
+    /// Version, where known.
+    pub version: Option<Version>,
+    /// Service host: for services and external hosts.
+    pub service: Option<Fqdn>,
+    /// Innermost box that holds it.
+    pub parent: Option<Id>,
+    /// Whether a sidecar counts its traffic; `None` where nobody knows.
+    pub sidecar: Option<bool>,
+    /// Its state and why.
+    pub health: Health,
+    /// Rules that are in effect on it.
+    pub badges: BTreeSet<Badge>,
+    /// Traffic that came to it.
+    pub inbound: Side,
+    /// Traffic that it sent.
+    pub outbound: Side,
+    /// For an unknown node: what we think it is.
+    pub guess: Option<Guess>,
+}
+
+/// What an unknown node probably is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Guess {
+    /// Workload that we think of.
+    pub workload: WorkloadName,
+    /// Its namespace.
+    pub namespace: Namespace,
+    /// What makes us think so, such as `address 127.64.9.1`.
+    pub from: String,
+}
+
+/// Rules in effect on a node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Badge {
+    /// Match rules.
+    Route,
+    /// Weights.
+    Split,
+    /// Requests are mirrored.
+    Mirror,
+    /// Faults are injected.
+    Fault,
+    /// A timeout is set.
+    Timeout,
+    /// Retries are set.
+    Retry,
+    /// A circuit breaker is set.
+    Breaker,
+    /// Authorization applies.
+    Authorization,
+}
+
+/// One edge.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Edge {
+    /// Identity.
+    pub id: Id,
+    /// Node that calls.
+    pub source: Id,
+    /// Node that is called.
+    pub target: Id,
+    /// Protocol of all its traffic.
+    pub protocol: Protocol,
+    /// Services under whose name the requests were sent.
+    pub services: BTreeSet<Fqdn>,
+    /// What the caller's proxies counted.
+    pub by_source: Option<Side>,
+    /// What the callee's proxies counted.
+    pub by_destination: Option<Side>,
+    /// Connections that the callee refused, per second (STRICT against plain text).
+    pub refused: f64,
+    /// Its state and why.
+    pub health: Health,
+    /// Causes, filled by `insight`.
+    pub why: Vec<Why>,
+}
+
+/// Traffic of one edge as one kind of reporter counted it, or of one node. Sides add.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Side {
+    /// Rates and latency.
+    pub traffic: Traffic,
+    /// Requests per second by answer.
+    pub responses: BTreeMap<ResponseKey, f64>,
+    /// Requests (or connections) per second with mutual TLS, and with any known security: their ratio is the mTLS share.
+    pub mutual_tls: f64,
+    /// Those of which the security is known.
+    pub security_known: f64,
+    /// Principals of the callers.
+    pub source_principals: BTreeSet<Principal>,
+    /// Principals of the callees.
+    pub destination_principals: BTreeSet<Principal>,
+    /// Raw counters.
+    pub totals: Totals,
+}
+
+/// What an answer was.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ResponseKey {
+    /// HTTP status; 0 is "no response"; `None` for TCP.
+    pub code: Option<u16>,
+    /// gRPC status.
+    pub grpc_status: Option<u16>,
+    /// Response flags.
+    pub flags: ResponseFlags,
+}
+
+impl ResponseKey {
+    /// HTTP 5xx, a gRPC status other than 0, or no response.
+    pub fn failed(&self) -> bool {
+        self.grpc_status.is_some_and(|status| status != 0)
+            || self
+                .code
+                .is_some_and(|code| code == 0 || (500..600).contains(&code))
+    }
+}
+
+impl Side {
+    /// Adds another side.
+    pub fn add(&mut self, other: &Self) {
+        self.traffic.add(&other.traffic);
+        for (key, rate) in &other.responses {
+            *self.responses.entry(key.clone()).or_default() += rate;
+        }
+        self.mutual_tls += other.mutual_tls;
+        self.security_known += other.security_known;
+        self.source_principals
+            .extend(other.source_principals.iter().cloned());
+        self.destination_principals
+            .extend(other.destination_principals.iter().cloned());
+        self.totals.requests += other.totals.requests;
+        self.totals.connections += other.totals.connections;
+    }
+
+    /// Share of requests that failed; `None` without requests.
+    pub fn error_share(&self) -> Option<Ratio> {
+        let failed: f64 = self
+            .responses
+            .iter()
+            .filter(|(key, _)| key.failed())
+            .map(|(_, rate)| rate)
+            .sum();
+        Ratio::of(failed, self.traffic.requests)
+    }
+
+    /// Share with mutual TLS; `None` where no reporter knew.
+    pub fn mtls_share(&self) -> Option<Ratio> {
+        Ratio::of(self.mutual_tls, self.security_known)
+    }
+}
+
+impl Edge {
+    /// What is shown: the destination's count where it exists, the source's where not.
+    pub fn shown(&self) -> (Option<Reporter>, Side) {
+        match (&self.by_source, &self.by_destination) {
+            (_, Some(side)) => (Some(Reporter::Destination), side.clone()),
+            (Some(side), None) => (Some(Reporter::Source), side.clone()),
+            (None, None) => (None, Side::default()),
+        }
+    }
+}
+
+/// How well a node or edge is.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Health {
+    /// The state.
+    pub state: HealthState,
+    /// Sentences that say which threshold decided, worst first.
+    pub why: Vec<String>,
+}
+
+/// States of health, best first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum HealthState {
+    /// No threshold is reached.
+    Ok,
+    /// There was no traffic.
+    NoTraffic,
+    /// Nobody could count.
+    Unknown,
+    /// A first threshold is reached.
+    Degraded,
+    /// A second threshold is reached.
+    Failing,
+}
+
+/// A cause of what is seen on an edge, proved or likely.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Why {
+    /// One or two sentences in traffic terms.
+    pub message: String,
+    /// The object that decides.
+    pub object: Option<ObjectRef>,
+    /// The field and line in it.
+    pub place: Option<(String, Option<Location>)>,
+    /// How sure we are.
+    pub confidence: Confidence,
+}
+
+/// How sure we are of a cause.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Confidence {
+    /// The proxy's own word and the config agree.
+    Proved,
+    /// It fits what is seen.
+    Likely,
+}
+
+/// What a box stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum BoxKind {
+    /// A Kubernetes cluster.
+    Cluster,
+    /// A namespace.
+    Namespace,
+    /// An app with its versions.
+    App,
+}
+
+/// A box around nodes and other boxes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupBox {
+    /// Identity.
+    pub id: Id,
+    /// What it stands for.
+    pub kind: BoxKind,
+    /// Its name.
+    pub name: String,
+    /// The box around it.
+    pub parent: Option<Id>,
+}

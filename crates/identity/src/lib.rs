@@ -1,0 +1,1 @@
+//! The mesh's certificate authority, SPIFFE certificates and the rustls verifiers for them.

@@ -1,0 +1,1 @@
+//! Layered layout of nested boxes, stable from refresh to refresh.

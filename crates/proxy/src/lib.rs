@@ -1,0 +1,1 @@
+//! The sidecar: ADS client, listeners, load balancing, mTLS, telemetry.

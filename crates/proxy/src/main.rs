@@ -1,0 +1,2 @@
+//! `vigla-proxy`, the sidecar.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Graph and layout to one plain picture: canvas, SVG, hit test.

@@ -1,0 +1,9 @@
+//! Where data comes from: traits with an embedded and a real implementation each.
+//!
+//! A source that cannot answer says so with an error; it never answers with nothing instead.
+
+mod mesh_config;
+mod metrics;
+
+pub use mesh_config::{ConfigError, ConfigSource, ConfigState};
+pub use metrics::{MetricSource, SourceError};

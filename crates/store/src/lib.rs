@@ -1,0 +1,1 @@
+//! Embedded metric store with bounded memory behind the traits of sources.

@@ -1,0 +1,1 @@
+//! The layout engine behind a C interface, for a Web Worker.

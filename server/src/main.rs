@@ -1,0 +1,2 @@
+//! Binary `vigla`.
+fn main() {}

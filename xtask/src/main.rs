@@ -1,0 +1,2 @@
+//! Build commands of the project.
+fn main() {}
