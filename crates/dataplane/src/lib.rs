@@ -1,8 +1,30 @@
 //! What one proxy is to do ([`Plan`]), and the pure decisions over it.
 //!
-//! The compiler makes plans, `xds` carries them as Envoy messages and reads them back, `decide` routes real
+//! The compiler makes plans, `xds` carries them as Envoy messages and reads them back, [`decide`] routes real
 //! requests in `vigla-proxy` and answers the simulator. No sockets, no clock, no chance: dice are an argument.
 
+mod balance;
+mod chain;
+mod decide;
+mod dice;
+mod edit;
+mod fault;
+mod path;
 mod plan;
+mod redirect;
+mod request;
+mod retry;
+mod router;
 
+pub use balance::{Candidate, Lot};
+pub use chain::{FirstBytes, find_chain};
+pub use decide::{Decision, Matched, Mismatch, NoObserver, Observer, decide};
+pub use dice::Dice;
+pub use edit::{HeaderStore, apply_edits};
+pub use fault::{FaultRoll, roll_fault};
+pub use path::rewrite_path;
 pub use plan::*;
+pub use redirect::redirect_location;
+pub use request::{RequestHead, RequestHeaders};
+pub use retry::{Outcome, may_retry};
+pub use router::{DomainMatch, Router};
