@@ -1,0 +1,83 @@
+//! `cargo xtask bench`: finds the measurements and runs those that are named.
+//!
+//! A measurement is a bench target named `bench_…` of some package; what it measures and its bar
+//! stand in `docs/benchmarks.md`.
+
+use std::{ffi::OsString, process::ExitCode};
+
+use anyhow::{Context, bail};
+
+use crate::{
+    build, peers,
+    progress::Progress,
+    workspace::{Workspace, output_of, run},
+};
+
+/// One bench target of the workspace.
+struct Bench {
+    package: String,
+    name: String,
+}
+
+/// Runs the measurement of the first argument with the others, or lists all.
+pub(crate) fn run_bench(workspace: &Workspace, arguments: &[OsString]) -> anyhow::Result<ExitCode> {
+    let benches = find_benches(workspace)?;
+    let Some((wanted, arguments)) = arguments.split_first() else {
+        println!("usage: cargo xtask bench NAME|all [ARGUMENTS]; measurements:");
+        for bench in &benches {
+            println!("  {} ({})", bench.name, bench.package);
+        }
+        return Ok(ExitCode::SUCCESS);
+    };
+    let chosen: Vec<&Bench> = benches
+        .iter()
+        .filter(|bench| wanted == "all" || *wanted == *bench.name)
+        .collect();
+    if chosen.is_empty() {
+        bail!(
+            "there is no measurement `{}`; `cargo xtask bench` lists them",
+            wanted.to_string_lossy()
+        );
+    }
+    // Measured is what a release ships, beside the real peers.
+    build::build_release(workspace, &mut Progress::new(build::STEPS))?;
+    for bench in chosen {
+        let mut cargo = workspace.cargo(["bench", "--package", &bench.package, "--bench", &bench.name, "--"]);
+        cargo.args(arguments);
+        for (variable, program) in build::PROGRAMS
+            .iter()
+            .map(|name| (variable_of(name), workspace.dist().join(name)))
+        {
+            cargo.env(variable, program);
+        }
+        if let Some(envoy) = peers::find_envoy() {
+            cargo.env("VIGLA_ENVOY", envoy);
+        }
+        run(&mut cargo)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// `vigla-proxy` is named to tests and measurements in `VIGLA_PROXY_BIN`.
+pub(crate) fn variable_of(program: &str) -> String {
+    format!("{}_BIN", program.to_uppercase().replace('-', "_"))
+}
+
+fn find_benches(workspace: &Workspace) -> anyhow::Result<Vec<Bench>> {
+    let metadata = output_of(&mut workspace.cargo(["metadata", "--no-deps", "--format-version=1"]))?;
+    let metadata: serde_json::Value = serde_json::from_str(&metadata)?;
+    let mut benches = Vec::new();
+    for package in metadata["packages"].as_array().context("cargo lists packages")? {
+        for target in package["targets"].as_array().into_iter().flatten() {
+            if target["kind"] == serde_json::json!(["bench"]) {
+                let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+                benches.push(Bench {
+                    package: text(&package["name"]),
+                    name: text(&target["name"]),
+                });
+            }
+        }
+    }
+    benches.sort_by(|a, b| (&a.name, &a.package).cmp(&(&b.name, &b.package)));
+    Ok(benches)
+}

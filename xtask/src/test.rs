@@ -1,0 +1,188 @@
+//! `cargo xtask test`: everything that must hold before a change lands.
+//!
+//! Each step says how it went and how long it took; a step that cannot run here says "skipped" with
+//! the reason, and the end lists all of them. Steps share what they compile: lints and documentation
+//! use the same checked dependencies, unit and end to end tests the same built ones.
+
+mod report;
+
+use std::{env, path::PathBuf, process::ExitCode, str::FromStr};
+
+use anyhow::bail;
+use clap::Args;
+
+use crate::{
+    bench::variable_of,
+    build, docs, peers,
+    progress::Progress,
+    wasm,
+    workspace::{Workspace, find_program, run},
+};
+use report::{Report, run_and_count};
+
+/// What to run while one works on something; without options everything runs.
+#[derive(Args, Default)]
+pub(crate) struct Options {
+    /// Run these steps only: format, lints, browser-lints, dependencies, tests, docs, build, end-to-end.
+    #[arg(long, value_delimiter = ',')]
+    only: Vec<Step>,
+    /// Names of tests to run, and what else the test programs take.
+    #[arg(last = true)]
+    arguments: Vec<String>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Step {
+    Format,
+    Lints,
+    BrowserLints,
+    Dependencies,
+    Tests,
+    Docs,
+    Build,
+    EndToEnd,
+}
+
+/// In the order in which they run: quick answers first.
+const STEPS: [(&str, Step); 8] = [
+    ("format", Step::Format),
+    ("lints", Step::Lints),
+    ("browser-lints", Step::BrowserLints),
+    ("dependencies", Step::Dependencies),
+    ("tests", Step::Tests),
+    ("docs", Step::Docs),
+    ("build", Step::Build),
+    ("end-to-end", Step::EndToEnd),
+];
+
+impl FromStr for Step {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        let known = STEPS.iter().find(|(known, _)| *known == name);
+        known
+            .map(|(_, step)| *step)
+            .ok_or_else(|| format!("there is no step `{name}`"))
+    }
+}
+
+/// Crates that promise to build for the browser; `tests/architecture.rs` knows why.
+const PURE: [&str; 10] = [
+    "vigla-model",
+    "vigla-config",
+    "vigla-dataplane",
+    "vigla-compiler",
+    "vigla-graph",
+    "vigla-layout",
+    "vigla-xds",
+    "vigla-insight",
+    "vigla-scene",
+    "vigla-api",
+];
+
+/// Runs the steps and tells which failed.
+pub(crate) fn run_tests(workspace: &Workspace, options: &Options) -> anyhow::Result<ExitCode> {
+    let mut report = Report::default();
+    for (name, step) in STEPS {
+        if options.only.is_empty() || options.only.contains(&step) {
+            report.step(name, |report| {
+                run_step(workspace, step, &options.arguments, report)
+            });
+        }
+    }
+    Ok(report.close())
+}
+
+fn run_step(
+    workspace: &Workspace,
+    step: Step,
+    arguments: &[String],
+    report: &mut Report,
+) -> anyhow::Result<()> {
+    match step {
+        Step::Format => run(&mut workspace.cargo(["fmt", "--all", "--check"])),
+        Step::Lints => run(workspace
+            .cargo(["clippy", "--locked", "--workspace", "--all-targets"])
+            .args(DENY_WARNINGS)),
+        Step::BrowserLints => {
+            wasm::ensure_target(workspace)?;
+            let mut cargo = workspace.cargo(["clippy", "--locked", "--target", wasm::TARGET]);
+            for package in PURE.into_iter().chain(["vigla-frontend", "vigla-worker"]) {
+                cargo.args(["--package", package]);
+            }
+            run(cargo.args(DENY_WARNINGS))
+        }
+        Step::Dependencies => {
+            if find_program("cargo-deny").is_none() {
+                // Building it takes longer than all our lints, and its advisories live in a repository
+                // that a machine with registries only does not reach.
+                report.skip("cargo-deny is not installed; tests/architecture.rs holds us to deny.toml");
+                return Ok(());
+            }
+            run(&mut workspace.cargo([
+                "deny",
+                "--locked",
+                "--offline",
+                "check",
+                "bans",
+                "licenses",
+                "sources",
+            ]))
+        }
+        Step::Tests => {
+            let mut cargo = workspace.cargo(["test", "--locked", "--workspace", "--no-fail-fast"]);
+            // The end to end tests have a step of their own, with the programs built.
+            cargo.env("VIGLA_END_TO_END", "later");
+            if let Ok(envoy) = peers::ensure_envoy(workspace) {
+                cargo.env("VIGLA_ENVOY", envoy);
+            }
+            run_and_count(cargo.arg("--").args(arguments), report)
+        }
+        Step::Docs => docs::build_docs(workspace),
+        Step::Build => {
+            build::build_release(workspace, &mut Progress::new(build::STEPS))?;
+            wasm::check_sizes(&workspace.web())
+        }
+        Step::EndToEnd => run_end_to_end(workspace, arguments, report),
+    }
+}
+
+const DENY_WARNINGS: [&str; 3] = ["--", "-D", "warnings"];
+
+/// The real programs, real Envoy and a real browser, named to the tests in variables. What is not to be
+/// had is not named, and the tests that need it say "skipped"; in CI that is a failure.
+fn run_end_to_end(workspace: &Workspace, arguments: &[String], report: &mut Report) -> anyhow::Result<()> {
+    // `--workspace` with one test: the same features as in the step before, so nothing is compiled again.
+    let mut cargo = workspace.cargo(["test", "--locked", "--workspace", "--test", "e2e"]);
+    for program in build::PROGRAMS {
+        let path = workspace.dist().join(program);
+        if !path.is_file() {
+            bail!("{} is not built", path.display());
+        }
+        cargo.env(variable_of(program), path);
+    }
+    let mut name = |variable: &str, what: &str, found: anyhow::Result<PathBuf>| match found {
+        Ok(path) => {
+            cargo.env(variable, path);
+        }
+        Err(error) => report.skip(&format!("without {what}: {error:#}")),
+    };
+    name("VIGLA_ENVOY", "Envoy", peers::ensure_envoy(workspace));
+    name("VIGLA_AXE", "axe-core", peers::ensure_axe(workspace));
+    match peers::ensure_browser() {
+        Ok(browser) => {
+            name("VIGLA_CHROMIUM", "Chromium", Ok(browser.chromium));
+            name("CHROMEDRIVER", "chromedriver", Ok(browser.driver));
+        }
+        Err(error) => name("CHROMEDRIVER", "a browser", Err(error)),
+    }
+    // Where the tests leave pictures and logs of what failed.
+    cargo.env("VIGLA_TEST_OUTPUT", workspace.target().join("e2e"));
+    let missing = report.skipped_parts();
+    // They measure rates and times: side by side they would disturb each other on two cores.
+    run_and_count(cargo.args(["--", "--test-threads=1"]).args(arguments), report)?;
+    if missing > 0 && env::var_os("CI").is_some() {
+        bail!("in CI every end to end test must run");
+    }
+    Ok(())
+}
