@@ -3,9 +3,25 @@
 //! The graph exists once, at the finest grain (source workload → service → destination workload, per protocol).
 //! Views are quotients of it. Builds for the browser, where the same code makes the views.
 
+mod boxes;
+mod build;
+mod diff;
+mod ends;
+mod filter;
+#[cfg(test)]
+mod fixtures;
+mod health;
+mod id;
+mod identities;
+mod live;
+mod quotient;
 mod traffic;
 mod view;
 
+pub use diff::{Changes, ViewDelta, apply, diff};
+pub use identities::{HostFacts, Identities, Unidentified, WorkloadFacts};
+pub use live::Graph;
+pub use quotient::quotient;
 pub use traffic::{Totals, Traffic, TrafficKey, TrafficRow, TrafficWindow};
 pub use view::{
     Badge, BoxKind, Confidence, Edge, Grain, GroupBox, Guess, Health, HealthState, Id, Node, NodeKind,

@@ -79,6 +79,15 @@ impl Traffic {
         self.bytes_received += other.bytes_received;
         self.connections += other.connections;
     }
+
+    /// True when the window counted no request, connection or byte.
+    pub fn is_zero(&self) -> bool {
+        self.requests <= 0.0
+            && self.connections <= 0.0
+            && self.bytes_sent <= 0.0
+            && self.bytes_received <= 0.0
+            && self.latency.is_empty()
+    }
 }
 
 /// Raw counters.

@@ -8,11 +8,11 @@ use std::{
 };
 
 use vigla_model::{
-    AppName, ClusterName, Fqdn, Location, Namespace, ObjectRef, Principal, Protocol, Ratio, Reporter,
-    ResponseFlags, Timestamp, Version, WorkloadName,
+    AppName, ClusterName, Fqdn, Location, Namespace, ObjectRef, Principal, Protocol, Ratio, ResponseFlags,
+    Timestamp, Version, WorkloadName,
 };
 
-use crate::{Totals, Traffic};
+use crate::{Totals, Traffic, boxes};
 
 /// Identity of a node, edge or box: a hash of what it is (cluster, kind, namespace, name, version), so equal in
 /// every replica and after a restart. Written as 16 hex digits.
@@ -110,6 +110,8 @@ pub struct Node {
     pub sidecar: Option<bool>,
     /// Its state and why.
     pub health: Health,
+    /// Instances that are ready, and instances wanted, where the mesh tells.
+    pub replicas: Option<(u32, u32)>,
     /// Rules that are in effect on it.
     pub badges: BTreeSet<Badge>,
     /// Traffic that came to it.
@@ -169,6 +171,9 @@ pub struct Edge {
     pub by_source: Option<Side>,
     /// What the callee's proxies counted.
     pub by_destination: Option<Side>,
+    /// What is shown: the callee's count where there is one, and of the caller's what the callee cannot have counted
+    /// (it has no sidecar, or the request never arrived).
+    pub shown: Side,
     /// Connections that the callee refused, per second (STRICT against plain text).
     pub refused: f64,
     /// Its state and why.
@@ -252,12 +257,110 @@ impl Side {
 }
 
 impl Edge {
-    /// What is shown: the destination's count where it exists, the source's where not.
-    pub fn shown(&self) -> (Option<Reporter>, Side) {
-        match (&self.by_source, &self.by_destination) {
-            (_, Some(side)) => (Some(Reporter::Destination), side.clone()),
-            (Some(side), None) => (Some(Reporter::Source), side.clone()),
-            (None, None) => (None, Side::default()),
+    /// An edge that counted nothing.
+    pub fn new(id: Id, source: Id, target: Id, protocol: Protocol) -> Self {
+        Self {
+            id,
+            source,
+            target,
+            protocol,
+            services: BTreeSet::new(),
+            by_source: None,
+            by_destination: None,
+            shown: Side::default(),
+            refused: 0.0,
+            health: Health::UNKNOWN,
+            why: Vec::new(),
+        }
+    }
+
+    /// Adds what another edge between the same nodes counted, and its causes. Health is for the caller to judge anew.
+    pub fn add(&mut self, other: &Self) {
+        for (sum, part) in [
+            (&mut self.by_source, &other.by_source),
+            (&mut self.by_destination, &other.by_destination),
+        ] {
+            if let Some(part) = part {
+                sum.get_or_insert_default().add(part);
+            }
+        }
+        self.shown.add(&other.shown);
+        self.refused += other.refused;
+        for why in &other.why {
+            if !self.why.contains(why) {
+                self.why.push(why.clone());
+            }
+        }
+    }
+
+    /// True when the window counted no request, connection or byte here, nor a refused connection.
+    pub fn is_idle(&self) -> bool {
+        let sides = [
+            Some(&self.shown),
+            self.by_source.as_ref(),
+            self.by_destination.as_ref(),
+        ];
+        self.refused <= 0.0 && sides.into_iter().flatten().all(|side| side.traffic.is_zero())
+    }
+}
+
+impl Node {
+    /// A node of which nothing is known.
+    pub fn new(id: Id, kind: NodeKind) -> Self {
+        Self {
+            id,
+            kind,
+            cluster: None,
+            namespace: None,
+            workload: None,
+            app: None,
+            version: None,
+            service: None,
+            parent: None,
+            sidecar: None,
+            health: Health::UNKNOWN,
+            replicas: None,
+            badges: BTreeSet::new(),
+            inbound: Side::default(),
+            outbound: Side::default(),
+            guess: None,
+        }
+    }
+}
+
+impl View {
+    /// The view without edges that counted nothing, without nodes that have no other, and without empty boxes.
+    #[must_use]
+    pub fn without_idle(&self) -> Self {
+        let edges: BTreeMap<Id, Edge> = self
+            .edges
+            .iter()
+            .filter(|(_, edge)| !edge.is_idle())
+            .map(|(id, edge)| (*id, edge.clone()))
+            .collect();
+        let ends: BTreeSet<Id> = edges
+            .values()
+            .flat_map(|edge| [edge.source, edge.target])
+            .collect();
+        let nodes = self.nodes.iter().filter(|(id, _)| ends.contains(id));
+        let mut view = Self {
+            nodes: nodes.map(|(id, node)| (*id, node.clone())).collect(),
+            edges,
+            ..self.frame()
+        };
+        boxes::draw(&mut view);
+        view
+    }
+
+    /// A view of the same grain, moment and window with nothing in it.
+    pub(crate) fn frame(&self) -> Self {
+        Self {
+            grain: self.grain,
+            at: self.at,
+            window: self.window,
+            nodes: BTreeMap::new(),
+            edges: BTreeMap::new(),
+            boxes: BTreeMap::new(),
         }
     }
 }
@@ -269,6 +372,14 @@ pub struct Health {
     pub state: HealthState,
     /// Sentences that say which threshold decided, worst first.
     pub why: Vec<String>,
+}
+
+impl Health {
+    /// Nobody has judged yet, or nobody can.
+    pub const UNKNOWN: Self = Self {
+        state: HealthState::Unknown,
+        why: Vec::new(),
+    };
 }
 
 /// States of health, best first.

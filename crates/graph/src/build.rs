@@ -1,0 +1,311 @@
+//! From rows of counted traffic to the finest view.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    time::Duration,
+};
+
+use vigla_model::{Fqdn, Protocol, Reporter, ResponseFlag, ResponseFlags, SecurityPolicy, Timestamp};
+
+use crate::{
+    Edge, Grain, Id, Identities, Node, NodeKind, ResponseKey, Side, TrafficRow, TrafficWindow, View, boxes,
+    ends::{self, End},
+    health, id,
+};
+
+/// Flags of the caller's proxy that say the request never came to the callee's proxy, which so cannot have counted it.
+const NEVER_ARRIVED: [ResponseFlag; 9] = [
+    ResponseFlag::NoRoute,
+    ResponseFlag::NoCluster,
+    ResponseFlag::NoHealthyUpstream,
+    ResponseFlag::UpstreamFailure,
+    ResponseFlag::UpstreamOverflow,
+    ResponseFlag::FaultAbort,
+    ResponseFlag::RateLimited,
+    ResponseFlag::RateLimitError,
+    ResponseFlag::AuthorizationService,
+];
+
+/// Builds the finest view of what was counted, completed by what is known of the mesh.
+///
+/// Every workload of the mesh is a node and every series that exists an edge, idle or not: see [`View::without_idle`].
+pub(crate) fn finest(windows: &[TrafficWindow], mesh: &dyn Identities) -> View {
+    let at = windows
+        .iter()
+        .map(|window| window.at)
+        .max()
+        .unwrap_or(Timestamp(0));
+    let window = windows
+        .iter()
+        .map(|window| window.window)
+        .max()
+        .unwrap_or(Duration::ZERO);
+    let mut draft = Draft {
+        mesh,
+        nodes: BTreeMap::new(),
+        edges: BTreeMap::new(),
+        calls: HashMap::new(),
+    };
+    for (namespace, workload) in mesh.workloads() {
+        draft.node(&End::workload(mesh, namespace, workload));
+    }
+    // What the callee's proxy cannot tell (the service, or who called in plain text), the caller's often can:
+    // such rows wait until all others have drawn their edges.
+    let rows = windows.iter().flat_map(|window| &window.rows);
+    let (clear, vague): (Vec<_>, Vec<_>) = rows
+        .map(|row| (row, ends::source(&row.key, mesh), ends::target(&row.key, mesh)))
+        .partition(|(row, source, _)| draft.is_clear(row, source));
+    for (row, source, target) in clear {
+        let service = row.key.service.clone();
+        draft.count(row, &source, &target, row.key.protocol, service);
+    }
+    for (row, source, target) in vague {
+        draft.count_vague(row, source, &target);
+    }
+    let mut view = View {
+        grain: Grain::Finest,
+        at,
+        window,
+        nodes: draft.nodes,
+        edges: draft.edges,
+        boxes: BTreeMap::new(),
+    };
+    show(&mut view.edges, &draft.calls);
+    health::settle(&mut view);
+    boxes::draw(&mut view);
+    view
+}
+
+/// All edges between two nodes, whatever the service.
+type Calls = HashMap<(Id, Id), BTreeSet<Id>>;
+
+struct Draft<'a> {
+    mesh: &'a dyn Identities,
+    nodes: BTreeMap<Id, Node>,
+    edges: BTreeMap<Id, Edge>,
+    calls: Calls,
+}
+
+impl Draft<'_> {
+    /// Whether the row says by itself which edge it belongs to.
+    fn is_clear(&self, row: &TrafficRow, source: &End) -> bool {
+        let key = &row.key;
+        key.reporter == Reporter::Source
+            || !(key.refused || key.service.is_none() || matches!(source, End::UnknownCaller(Some(_))))
+    }
+
+    /// Counts a row of the callee's proxy on the edge that the caller's proxy drew for the same traffic, if there is one.
+    fn count_vague(&mut self, row: &TrafficRow, source: End, target: &End) {
+        let source = self.reported_caller(source, target);
+        let between = self.calls.get(&(source.id(), target.id()));
+        let mut known = between.into_iter().flatten().map(|id| &self.edges[id]);
+        let mut protocol = row.key.protocol;
+        let mut service = row.key.service.clone();
+        if row.key.refused {
+            // A refused connection said nothing yet: it counts with what it would have carried.
+            let spoken = service.as_ref().and_then(|host| self.mesh.host(host)?.protocol);
+            protocol = spoken
+                .or_else(|| only(known.clone().map(|edge| edge.protocol)))
+                .unwrap_or(protocol);
+        }
+        if service.is_none() {
+            let drawn = known.by_ref().filter(|edge| edge.protocol == protocol);
+            service = only(drawn.filter_map(|edge| edge.services.first().cloned()));
+        }
+        self.count(row, &source, target, protocol, service);
+    }
+
+    /// A caller that showed no certificate is the workload with its address when that one's own proxy says that it
+    /// called; otherwise it stays a guess.
+    fn reported_caller(&self, source: End, target: &End) -> End {
+        let End::UnknownCaller(Some(guess)) = &source else {
+            return source;
+        };
+        let candidate = End::workload(self.mesh, guess.namespace.clone(), guess.workload.clone());
+        let between = self.calls.get(&(candidate.id(), target.id()));
+        let called = between
+            .into_iter()
+            .flatten()
+            .any(|id| self.edges[id].by_source.is_some());
+        if called { candidate } else { source }
+    }
+
+    fn count(
+        &mut self,
+        row: &TrafficRow,
+        source: &End,
+        target: &End,
+        protocol: Protocol,
+        service: Option<Fqdn>,
+    ) {
+        let (source, target) = (self.node(source), self.node(target));
+        let id = id::edge(source, target, protocol, service.as_ref());
+        self.calls.entry((source, target)).or_default().insert(id);
+        let edge = self.edges.entry(id).or_insert_with(|| Edge {
+            services: service.into_iter().collect(),
+            ..Edge::new(id, source, target, protocol)
+        });
+        if row.key.refused {
+            edge.refused += row.traffic.connections;
+            return;
+        }
+        let side = match row.key.reporter {
+            Reporter::Source => &mut edge.by_source,
+            Reporter::Destination => &mut edge.by_destination,
+        };
+        add_row(side.get_or_insert_default(), row);
+    }
+
+    /// The node of an end, drawn at first sight; later sights fill what was not known.
+    fn node(&mut self, end: &End) -> Id {
+        let id = end.id();
+        let mesh = self.mesh;
+        let node = self.nodes.entry(id).or_insert_with(|| draw(id, end, mesh));
+        match end {
+            End::Workload { labels, .. } => {
+                node.app = node.app.take().or_else(|| labels.app.clone());
+                node.version = node.version.take().or_else(|| labels.version.clone());
+            }
+            End::UnknownCaller(guess) => {
+                // Instances differ in their addresses; the first in order is the same at every refresh.
+                if let (Some(have), Some(new)) = (&mut node.guess, guess)
+                    && new.from < have.from
+                {
+                    have.from.clone_from(&new.from);
+                }
+            }
+            _ => (),
+        }
+        id
+    }
+}
+
+/// The value that all have; `None` when there is none or they differ.
+fn only<T: PartialEq>(mut values: impl Iterator<Item = T>) -> Option<T> {
+    let first = values.next()?;
+    values.all(|value| value == first).then_some(first)
+}
+
+/// A new node with all that its end and the mesh tell of it.
+fn draw(id: Id, end: &End, mesh: &dyn Identities) -> Node {
+    let mut node = Node::new(id, end.kind());
+    match end {
+        End::Workload {
+            cluster,
+            namespace,
+            workload,
+            labels,
+        } => {
+            node.cluster.clone_from(cluster);
+            node.namespace = Some(namespace.clone());
+            node.workload = Some(workload.clone());
+            let facts = mesh
+                .workload(namespace.as_str(), workload.as_str())
+                .unwrap_or_default();
+            // What proxies say of themselves at the moment of the call comes before what is written now.
+            node.app = labels.app.clone().or(facts.app);
+            node.version = labels.version.clone().or(facts.version);
+            node.sidecar = facts.sidecar;
+            node.replicas = facts.replicas;
+            node.badges = facts.badges;
+            if facts.gateway {
+                node.kind = NodeKind::Gateway;
+            }
+        }
+        End::Service(host) | End::External(host) => {
+            let facts = mesh.host(host).unwrap_or_default();
+            let written = || host.service_parts().map(|(_, namespace)| namespace.into());
+            node.namespace = facts.namespace.or_else(written);
+            node.badges = facts.badges;
+            node.service = Some(host.clone());
+        }
+        End::Passthrough(host) => node.service = Some(host.clone()),
+        End::UnknownCaller(guess) => {
+            let known = guess
+                .as_ref()
+                .and_then(|guess| mesh.workload(guess.namespace.as_str(), guess.workload.as_str()));
+            node.sidecar = known.and_then(|facts| facts.sidecar);
+            node.guess.clone_from(guess);
+        }
+        End::UnknownCallee => (),
+    }
+    node
+}
+
+/// Adds a row to a side. Rows that counted nothing in the window add their counters only.
+fn add_row(side: &mut Side, row: &TrafficRow) {
+    let (key, traffic) = (&*row.key, &row.traffic);
+    side.totals.requests += row.totals.requests;
+    side.totals.connections += row.totals.connections;
+    if traffic.is_zero() {
+        return;
+    }
+    side.traffic.add(traffic);
+    let tcp = key.protocol == Protocol::Tcp;
+    let weight = if tcp {
+        traffic.connections
+    } else {
+        traffic.requests
+    };
+    if weight > 0.0 && !(tcp && key.flags.is_empty()) {
+        let answer = ResponseKey {
+            code: key.response_code,
+            grpc_status: key.grpc_status,
+            flags: key.flags,
+        };
+        *side.responses.entry(answer).or_default() += weight;
+    }
+    if key.reporter == Reporter::Destination && key.security != SecurityPolicy::Unknown {
+        side.security_known += weight;
+        if key.security == SecurityPolicy::MutualTls {
+            side.mutual_tls += weight;
+        }
+    }
+    side.source_principals.extend(key.source.principal.clone());
+    side.destination_principals
+        .extend(key.destination.principal.clone());
+}
+
+/// Decides what each edge shows: the callee's count, and of the caller's what the callee cannot have counted.
+fn show(edges: &mut BTreeMap<Id, Edge>, calls: &Calls) {
+    for ids in calls.values() {
+        // Services of one callee share its proxy: it counted all of them, or none. The names may differ
+        // (a caller counts under the host it called), so this is not asked edge by edge.
+        let counted: BTreeSet<Protocol> = ids
+            .iter()
+            .map(|id| &edges[id])
+            .filter(|edge| edge.by_destination.is_some())
+            .map(|edge| edge.protocol)
+            .collect();
+        let refuses = ids.iter().any(|id| edges[id].refused > 0.0);
+        for id in ids {
+            let Some(edge) = edges.get_mut(id) else { continue };
+            let mut shown = edge.by_destination.clone().unwrap_or_default();
+            match &edge.by_source {
+                Some(side) if counted.contains(&edge.protocol) => add_lost(&mut shown, side, refuses),
+                Some(side) => shown.add(side),
+                None => (),
+            }
+            edge.shown = shown;
+        }
+    }
+}
+
+/// Adds the requests that only the caller's proxy can have counted. Their latency and bytes are not known apart.
+fn add_lost(shown: &mut Side, by_source: &Side, refuses: bool) {
+    let lost = |flags: ResponseFlags| {
+        NEVER_ARRIVED.iter().any(|flag| flags.contains(*flag))
+            || refuses && flags.contains(ResponseFlag::UpstreamClosed)
+    };
+    for (answer, rate) in &by_source.responses {
+        if lost(answer.flags) {
+            *shown.responses.entry(answer.clone()).or_default() += rate;
+            if answer.code.is_some() {
+                shown.traffic.requests += rate;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,126 @@
+//! From the labels of one row to the two ends of its edge.
+
+use std::{net::IpAddr, sync::Arc};
+
+use vigla_model::{ClusterName, Fqdn, Namespace, PeerIdentity, WorkloadName};
+
+use crate::{Guess, Id, Identities, NodeKind, TrafficKey, id};
+
+/// Names under which Envoy counts traffic to hosts that nobody registered.
+const UNREGISTERED: [&str; 2] = ["PassthroughCluster", "BlackHoleCluster"];
+
+/// One end of an edge, before it becomes a node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum End {
+    /// A workload, by labels, certificate or service account.
+    Workload {
+        cluster: Option<ClusterName>,
+        namespace: Namespace,
+        workload: WorkloadName,
+        labels: PeerIdentity,
+    },
+    /// The service, where requests reached no workload.
+    Service(Fqdn),
+    /// A host outside of the mesh.
+    External(Fqdn),
+    /// Unregistered hosts, by the name of Envoy's cluster for them.
+    Passthrough(Fqdn),
+    /// A caller that nobody named; perhaps we know who has its address.
+    UnknownCaller(Option<Guess>),
+    /// A callee that nobody named.
+    UnknownCallee,
+}
+
+impl End {
+    pub(crate) fn kind(&self) -> NodeKind {
+        match self {
+            Self::Workload { .. } => NodeKind::Workload,
+            Self::Service(_) => NodeKind::Service,
+            Self::External(_) => NodeKind::External,
+            Self::Passthrough(_) => NodeKind::Passthrough,
+            Self::UnknownCaller(_) | Self::UnknownCallee => NodeKind::Unknown,
+        }
+    }
+
+    /// Identity of the node. A guess is part of it, so that two guessed callers are two nodes.
+    pub(crate) fn id(&self) -> Id {
+        let named = |namespace, name: &str| id::node(self.kind(), None, namespace, name, None);
+        match self {
+            Self::Workload {
+                cluster,
+                namespace,
+                workload,
+                ..
+            } => id::node(
+                NodeKind::Workload,
+                cluster.as_ref().map(ClusterName::as_str),
+                Some(namespace.as_str()),
+                workload.as_str(),
+                None,
+            ),
+            Self::Service(host) | Self::External(host) | Self::Passthrough(host) => {
+                named(None, host.as_str())
+            }
+            Self::UnknownCaller(Some(guess)) => {
+                named(Some(guess.namespace.as_str()), guess.workload.as_str())
+            }
+            Self::UnknownCaller(None) => named(None, "caller"),
+            Self::UnknownCallee => named(None, "callee"),
+        }
+    }
+
+    /// The end for a workload of the mesh.
+    pub(crate) fn workload(mesh: &dyn Identities, namespace: Namespace, workload: WorkloadName) -> Self {
+        Self::Workload {
+            cluster: mesh.cluster(),
+            namespace,
+            workload,
+            labels: PeerIdentity::default(),
+        }
+    }
+}
+
+/// The end that labels name: a workload, directly or by a service account that only one workload has.
+fn named(labels: &PeerIdentity, mesh: &dyn Identities) -> Option<End> {
+    let (namespace, workload) = match (&labels.namespace, &labels.workload, &labels.principal) {
+        (Some(namespace), Some(workload), _) => (namespace.clone(), workload.clone()),
+        (_, _, Some(principal)) => (principal.namespace().into(), mesh.workload_of(principal)?),
+        _ => return None,
+    };
+    let cluster = labels.cluster.clone().or_else(|| mesh.cluster());
+    Some(End::Workload {
+        cluster,
+        namespace,
+        workload,
+        labels: labels.clone(),
+    })
+}
+
+/// The caller of a row.
+pub(crate) fn source(key: &TrafficKey, mesh: &dyn Identities) -> End {
+    named(&key.source, mesh).unwrap_or_else(|| End::UnknownCaller(guess(key.source_address.as_ref(), mesh)))
+}
+
+/// The callee of a row.
+pub(crate) fn target(key: &TrafficKey, mesh: &dyn Identities) -> End {
+    if let Some(end) = named(&key.destination, mesh) {
+        return end;
+    }
+    match &key.service {
+        Some(host) if UNREGISTERED.contains(&host.as_str()) => End::Passthrough(host.clone()),
+        Some(host) if mesh.host(host).is_some_and(|facts| facts.external) => End::External(host.clone()),
+        Some(host) => End::Service(host.clone()),
+        None => End::UnknownCallee,
+    }
+}
+
+/// Who has this address. Only ever a guess: an address proves nothing.
+fn guess(address: Option<&Arc<str>>, mesh: &dyn Identities) -> Option<Guess> {
+    let address = address?;
+    let (namespace, workload) = mesh.instance_at(address.parse::<IpAddr>().ok()?)?;
+    Some(Guess {
+        workload,
+        namespace,
+        from: format!("address {address}"),
+    })
+}
