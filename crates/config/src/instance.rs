@@ -6,7 +6,9 @@ use std::{
     sync::Arc,
 };
 
-use vigla_model::{Labels, Namespace, WorkloadName};
+use vigla_model::{Labels, Namespace, Principal, WorkloadName};
+
+use crate::MeshSettings;
 
 /// One running instance of a workload: a pod, or a demo application. It becomes an endpoint of every
 /// Service whose selector its labels meet.
@@ -39,6 +41,24 @@ impl Instance {
             .get(&port)
             .copied()
             .unwrap_or(SocketAddr::new(self.address, port))
+    }
+
+    /// Its SPIFFE id.
+    pub fn principal(&self, settings: &MeshSettings) -> Principal {
+        Principal::new(
+            &settings.trust_domain,
+            self.namespace.as_str(),
+            &self.service_account,
+        )
+    }
+
+    /// Every address that it or its sidecar uses.
+    pub(crate) fn addresses(&self) -> impl Iterator<Item = IpAddr> {
+        let capture = self
+            .sidecar
+            .iter()
+            .flat_map(|capture| capture.app.values().chain(capture.outbound.values()));
+        std::iter::once(self.address).chain(self.published.values().chain(capture).map(SocketAddr::ip))
     }
 }
 

@@ -1,6 +1,30 @@
 //! The mesh's config: documents in which every value knows its place, thin typed views over them, and the
 //! [`Snapshot`] that rules, compiler, graph and simulator ask.
 
+mod diff;
+mod document;
 mod instance;
+mod object;
+mod service;
+mod settings;
+mod snapshot;
+mod view;
+mod workload;
 
+pub use diff::{Change, ChangeKind, changes};
+pub use document::{
+    Bounds, Document, Documents, FieldPath, Node, ReadError, Scalar, Span, Step, Style, parse_duration,
+    read_documents, read_documents_within,
+};
 pub use instance::{Capture, Instance};
+pub use object::{Object, Objects, read_objects};
+pub use service::{AppProtocol, Service, ServicePort, TargetPort};
+pub use settings::MeshSettings;
+pub use snapshot::{Attachment, DestinationPolicy, EffectiveMtls, ServiceEndpoint, Snapshot};
+pub use view::{
+    Destination, DestinationRule, DirectResponse, Fault, FaultAbort, FaultDelay, Gateway, HeaderOperations,
+    Headers, HttpMatch, HttpRule, MtlsMode, PeerAuthentication, Percent, Redirect, Retries, Rewrite,
+    RewriteRegex, Server, ServerTls, StringMatch, Subset, TlsMode, TrafficPolicy, VirtualService,
+    WeightedDestination,
+};
+pub use workload::{ContainerPort, Workload, app_of, version_of};

@@ -5,5 +5,5 @@
 mod mesh_config;
 mod metrics;
 
-pub use mesh_config::{ConfigError, ConfigSource, ConfigState};
+pub use mesh_config::{ConfigError, ConfigFile, ConfigSource, ConfigState};
 pub use metrics::{MetricSource, SourceError};

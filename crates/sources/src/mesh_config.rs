@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use tokio::sync::watch;
-use vigla_model::Location;
+use vigla_config::{Change, Object, changes};
+
+/// Something in a file that cannot be used: where, what is wrong and what to do.
+pub use vigla_config::ReadError as ConfigError;
 
 /// Brings the mesh's config and tells of its changes.
 pub trait ConfigSource: Send + Sync {
@@ -19,17 +22,35 @@ pub trait ConfigSource: Send + Sync {
 pub struct ConfigState {
     /// Counts changes, from 1.
     pub revision: u64,
-    /// Name and text of each file that was read well, in order of name.
-    pub files: Vec<(Arc<str>, Arc<str>)>,
-    /// Files whose newest text is broken: the last good one stays in `files`.
+    /// Files that were read well, in order of name.
+    pub files: Vec<Arc<ConfigFile>>,
+    /// What is wrong with files whose newest text is broken: the last good one stays in `files`.
     pub errors: Vec<ConfigError>,
 }
 
-/// Something in a file that cannot be used.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ConfigError {
-    /// Where.
-    pub place: Location,
-    /// What is wrong and what to do.
-    pub message: String,
+/// One file of the mesh's config.
+#[derive(Debug)]
+pub struct ConfigFile {
+    /// Name, relative to what was opened.
+    pub name: Arc<str>,
+    /// Its text.
+    pub text: Arc<str>,
+    /// The objects in it, in order of the text.
+    pub objects: Vec<Arc<Object>>,
+}
+
+impl ConfigState {
+    /// All objects, in order of file and text: what `Snapshot::build` takes.
+    pub fn objects(&self) -> Vec<Arc<Object>> {
+        self.files
+            .iter()
+            .flat_map(|file| &file.objects)
+            .cloned()
+            .collect()
+    }
+
+    /// Which objects came, changed and went since an earlier state.
+    pub fn changes_since(&self, before: &Self) -> Vec<Change> {
+        changes(&before.objects(), &self.objects())
+    }
 }

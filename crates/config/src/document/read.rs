@@ -1,0 +1,493 @@
+//! From text to [`Document`]s. Reads on after a broken document, and refuses what would cost too much.
+
+use std::{
+    collections::{HashMap, HashSet},
+    fmt,
+    sync::Arc,
+};
+
+use granit_parser::{Event, Marker, Parser, ScalarStyle, StrInput, Tag};
+use vigla_model::Location;
+
+use super::{Cell, Content, Document, Key, NONE, NodeId, Span, Style, Text};
+
+/// Something in a text that cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReadError {
+    /// Where.
+    pub place: Location,
+    /// What is wrong and what to do.
+    pub message: String,
+}
+
+impl fmt::Display for ReadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.place, self.message)
+    }
+}
+
+impl std::error::Error for ReadError {}
+
+/// What was found in a file.
+#[derive(Debug, Default)]
+pub struct Documents {
+    /// Documents that could be read, without empty ones.
+    pub documents: Vec<Document>,
+    /// What is wrong with the others.
+    pub errors: Vec<ReadError>,
+}
+
+/// How much a text may cost.
+#[derive(Debug, Clone, Copy)]
+pub struct Bounds {
+    /// Bytes of the text.
+    pub bytes: usize,
+    /// Documents in it.
+    pub documents: usize,
+    /// Values in one document, those that come by alias counted each time.
+    pub nodes: usize,
+    /// Levels of nesting in one document.
+    pub depth: usize,
+    /// Errors that are reported; reading ends there.
+    pub errors: usize,
+}
+
+impl Default for Bounds {
+    /// Far above what people write: a Kubernetes API server takes objects of 1.5 MiB, the largest CRD has about
+    /// 40 levels, and a `List` of a thousand objects has some 50 000 values.
+    fn default() -> Self {
+        Self {
+            bytes: 16 << 20,
+            documents: 20_000,
+            nodes: 500_000,
+            depth: 100,
+            errors: 50,
+        }
+    }
+}
+
+/// Reads all documents of a text. `file` is the name that places are told with.
+pub fn read_documents(file: &str, text: &str) -> Documents {
+    read_documents_within(file, text, &Bounds::default())
+}
+
+/// Like [`read_documents`] with bounds of one's own.
+pub fn read_documents_within(file: &str, text: &str, bounds: &Bounds) -> Documents {
+    let mut found = Documents::default();
+    let file: Arc<str> = file.into();
+    if text.len() > bounds.bytes.min(u32::MAX as usize) {
+        found.errors.push(ReadError {
+            place: Location {
+                file,
+                line: 1,
+                column: 1,
+            },
+            message: format!(
+                "the file has {} bytes, {} are read; split it",
+                text.len(),
+                bounds.bytes
+            ),
+        });
+        return found;
+    }
+    let text: Arc<str> = text.into();
+    let mut options = granit_parser::Options::default();
+    options.set_emit_comments(false);
+    options.flow_nesting_limit = bounds.depth;
+    options.block_nesting_limit = bounds.depth;
+    let mut parser = Parser::new_from_str_with_options(&text, options);
+    let mut from = 0;
+    loop {
+        match read_one(&mut parser, &file, &text, bounds, &mut from) {
+            Ok(Some(document)) => found.documents.push(document),
+            Ok(None) => break,
+            Err(error) => {
+                found.errors.push(error);
+                // Lookahead can fail again at once; the bound on errors ends that.
+                match parser.proceed_next_document() {
+                    Ok(true) => (),
+                    Ok(false) => break,
+                    Err(error) if found.errors.len() < bounds.errors => {
+                        found.errors.push(at(&file, &text, *error.marker(), error.info()));
+                        break;
+                    }
+                    Err(_) => break,
+                }
+            }
+        }
+        if found.errors.len() >= bounds.errors || found.documents.len() >= bounds.documents {
+            let message = format!(
+                "reading stopped after {} documents and {} errors; split the file",
+                found.documents.len(),
+                found.errors.len()
+            );
+            found.errors.push(at(&file, &text, Marker::new(0, 1, 0), message));
+            break;
+        }
+    }
+    drop(parser);
+    found.documents.retain(|document| !document.root().is_null());
+    found
+}
+
+/// An error at a mark, never outside the text.
+fn at(file: &Arc<str>, text: &str, mark: Marker, message: String) -> ReadError {
+    let lines = super::count_lines(text.as_bytes()) + 1;
+    ReadError {
+        place: Location {
+            file: Arc::clone(file),
+            line: number(mark.line()).clamp(1, lines),
+            column: number(mark.col()).saturating_add(1),
+        },
+        message,
+    }
+}
+
+fn number(value: usize) -> u32 {
+    u32::try_from(value).unwrap_or(u32::MAX)
+}
+
+type Events<'t> = Parser<'t, StrInput<'t>>;
+
+/// The next document; `None` at the end of the text. `from` is where its text starts, and is moved on.
+fn read_one(
+    parser: &mut Events<'_>,
+    file: &Arc<str>,
+    text: &Arc<str>,
+    bounds: &Bounds,
+    from: &mut u32,
+) -> Result<Option<Document>, ReadError> {
+    let mut builder = Builder::new(text, bounds);
+    while let Some(next) = parser.next_event() {
+        let (event, span) = next.map_err(|error| at(file, text, *error.marker(), error.info()))?;
+        let refuse = |message: String| at(file, text, span.start, message);
+        match event {
+            Event::StreamEnd => return Ok(None),
+            Event::DocumentStart(explicit, _) => {
+                if explicit {
+                    *from = byte(span.end);
+                }
+                builder = Builder::new(text, bounds);
+            }
+            Event::DocumentEnd => {
+                let start = line_after(text, *from);
+                let end = document_end(text, start.max(byte(span.start)));
+                *from = byte(span.end).max(end);
+                return Ok(Some(Document {
+                    file: Arc::clone(file),
+                    text: Arc::clone(text),
+                    start,
+                    end,
+                    cells: builder.finish(),
+                    duplicates: builder.duplicates,
+                }));
+            }
+            Event::Scalar(value, style, anchor, tag) => {
+                let span = place(&span);
+                let content = builder.scalar(&value, style, tag.as_deref(), span);
+                builder
+                    .value(content, trimmed(text, span), anchor)
+                    .map_err(refuse)?;
+            }
+            Event::SequenceStart(_, anchor, _) => {
+                builder
+                    .open(Content::Sequence, place(&span), anchor)
+                    .map_err(refuse)?;
+            }
+            Event::MappingStart(_, anchor, _) => {
+                builder
+                    .open(Content::Mapping, place(&span), anchor)
+                    .map_err(refuse)?;
+            }
+            Event::SequenceEnd | Event::MappingEnd => builder.close(byte(span.end)),
+            Event::Alias(anchor) => builder.alias(anchor).map_err(refuse)?,
+            _ => (),
+        }
+    }
+    Ok(None)
+}
+
+fn byte(mark: Marker) -> u32 {
+    number(mark.byte_offset().unwrap_or(0))
+}
+
+fn place(span: &granit_parser::Span) -> Span {
+    let (start, end) = (byte(span.start), byte(span.end));
+    Span {
+        line: number(span.start.line()).max(1),
+        column: number(span.start.col()).saturating_add(1),
+        start,
+        end: end.max(start),
+    }
+}
+
+/// A block scalar's span reaches to the next token: cut what is no text of its own.
+fn trimmed(text: &str, mut span: Span) -> Span {
+    let slice = &text[span.start as usize..span.end as usize];
+    span.end = span.start + number(slice.trim_end().len());
+    span
+}
+
+/// Start of the line after this byte, when only blanks or a comment stand between.
+fn line_after(text: &str, from: u32) -> u32 {
+    let rest = &text[from as usize..];
+    let line = rest.split_inclusive('\n').next().unwrap_or("");
+    let blank = line.trim().is_empty() || line.trim_start().starts_with('#');
+    if blank && from > 0 {
+        from + number(line.len())
+    } else {
+        from
+    }
+}
+
+/// End of a document's text: the next `---` or `...` at the start of a line, not before `from`.
+fn document_end(text: &str, from: u32) -> u32 {
+    let mut start = text[..from as usize].rfind('\n').map_or(0, |newline| newline + 1);
+    while start < text.len() {
+        let line = text[start..].split_inclusive('\n').next().unwrap_or("");
+        if start >= from as usize && (line.starts_with("---") || line.starts_with("...")) {
+            break;
+        }
+        start += line.len();
+    }
+    number(start)
+}
+
+struct Open {
+    id: NodeId,
+    last: NodeId,
+    count: u32,
+    key: Option<Key>,
+}
+
+struct Builder<'t> {
+    text: &'t str,
+    bounds: &'t Bounds,
+    cells: Vec<Cell>,
+    open: Vec<Open>,
+    anchors: HashMap<usize, Anchor>,
+    duplicates: Vec<NodeId>,
+}
+
+#[derive(Clone)]
+enum Anchor {
+    Value(NodeId),
+    /// An anchor on a key.
+    Key(Key),
+}
+
+impl<'t> Builder<'t> {
+    fn new(text: &'t str, bounds: &'t Bounds) -> Self {
+        Self {
+            text,
+            bounds,
+            cells: Vec::new(),
+            open: Vec::new(),
+            anchors: HashMap::new(),
+            duplicates: Vec::new(),
+        }
+    }
+
+    fn scalar(&self, value: &str, style: ScalarStyle, tag: Option<&Tag>, span: Span) -> Content {
+        let style = match style {
+            ScalarStyle::Plain if tag.is_some_and(|tag| tag.is_yaml_core_schema_tag("str")) => Style::Quoted,
+            ScalarStyle::Plain => Style::Plain,
+            ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => Style::Quoted,
+            ScalarStyle::Literal | ScalarStyle::Folded => Style::Block,
+        };
+        // Most scalars are their own text: point at it instead of copying.
+        let start = span.start as usize + usize::from(style == Style::Quoted);
+        let end = start + value.len();
+        let text = if style == Style::Plain && value == "~" && span.start == span.end {
+            // The parser's word for an empty value.
+            Text::Slice(span.start, span.start)
+        } else if self.text.get(start..end) == Some(value) {
+            Text::Slice(number(start), number(end))
+        } else {
+            Text::Owned(value.into())
+        };
+        Content::Scalar(text, style)
+    }
+
+    /// Whether the next value is a key.
+    fn at_key(&self) -> bool {
+        self.open.last().is_some_and(|open| {
+            open.key.is_none() && matches!(self.cells[open.id as usize].content, Content::Mapping)
+        })
+    }
+
+    fn value(&mut self, content: Content, span: Span, anchor: usize) -> Result<(), String> {
+        if self.at_key()
+            && let Content::Scalar(text, _) = &content
+        {
+            let key = Key {
+                text: text.clone(),
+                span,
+            };
+            if anchor > 0 {
+                self.anchors.insert(anchor, Anchor::Key(key.clone()));
+            }
+            self.open.last_mut().expect("at_key saw an open mapping").key = Some(key);
+            return Ok(());
+        }
+        self.add(content, span, anchor).map(drop)
+    }
+
+    fn open(&mut self, content: Content, span: Span, anchor: usize) -> Result<(), String> {
+        if self.at_key() {
+            return Err("a key must be plain text; write the mapping or list as a value".to_owned());
+        }
+        let id = self.add(content, span, anchor)?;
+        self.open.push(Open {
+            id,
+            last: NONE,
+            count: 0,
+            key: None,
+        });
+        Ok(())
+    }
+
+    fn add(&mut self, content: Content, span: Span, anchor: usize) -> Result<NodeId, String> {
+        if self.cells.len() >= self.bounds.nodes {
+            let message = "the document has more than {} values (aliases counted each time); split it";
+            return Err(message.replace("{}", &self.bounds.nodes.to_string()));
+        }
+        if self.open.len() > self.bounds.depth {
+            return Err(format!(
+                "the document is nested deeper than {} levels",
+                self.bounds.depth
+            ));
+        }
+        let id = number(self.cells.len());
+        let mut cell = Cell {
+            content,
+            span,
+            key: None,
+            index: 0,
+            parent: NONE,
+            first: NONE,
+            next: NONE,
+        };
+        if let Some(open) = self.open.last_mut() {
+            cell.parent = open.id;
+            cell.key = open.key.take();
+            cell.index = open.count;
+            open.count += 1;
+            let link = std::mem::replace(&mut open.last, id);
+            if link == NONE {
+                self.cells[open.id as usize].first = id;
+            } else {
+                self.cells[link as usize].next = id;
+            }
+        }
+        self.cells.push(cell);
+        if anchor > 0 {
+            self.anchors.insert(anchor, Anchor::Value(id));
+        }
+        Ok(id)
+    }
+
+    fn close(&mut self, end: u32) {
+        let Some(open) = self.open.pop() else { return };
+        let cell = &self.cells[open.id as usize];
+        // A block's end mark stands at the next token; its last child says where it really ends.
+        let flow = self.text[cell.span.start as usize..].starts_with(['{', '[']);
+        let inner = self.cells.get(open.last as usize).map(|last| last.span.end);
+        let key_end = |id: NodeId| {
+            let key = self.cells.get(id as usize)?.key.as_ref()?;
+            Some(key.span.end)
+        };
+        let end = if flow {
+            end
+        } else {
+            inner.max(key_end(open.last)).unwrap_or(end)
+        };
+        let cell = &mut self.cells[open.id as usize];
+        cell.span.end = end.max(cell.span.start);
+        if open.count > 1 {
+            self.note_duplicates(open.id);
+        }
+    }
+
+    fn note_duplicates(&mut self, mapping: NodeId) {
+        let mut seen = HashSet::new();
+        let mut next = self.cells[mapping as usize].first;
+        while let Some(cell) = self.cells.get(next as usize) {
+            if let Some(key) = &cell.key {
+                let text = match &key.text {
+                    Text::Slice(start, end) => &self.text[*start as usize..*end as usize],
+                    Text::Owned(text) => text,
+                };
+                if !seen.insert(text) {
+                    self.duplicates.push(next);
+                }
+            }
+            next = cell.next;
+        }
+    }
+
+    fn alias(&mut self, anchor: usize) -> Result<(), String> {
+        let target = match self.anchors.get(&anchor) {
+            Some(Anchor::Value(id)) => *id,
+            Some(Anchor::Key(key)) => {
+                let key = key.clone();
+                return self.value(Content::Scalar(key.text, Style::Plain), key.span, 0);
+            }
+            None => return Err("the alias has no anchor before it".to_owned()),
+        };
+        if self.open.iter().any(|open| open.id == target) {
+            return Err("the alias names a value that it stands in".to_owned());
+        }
+        self.copy(target)
+    }
+
+    fn copy(&mut self, source: NodeId) -> Result<(), String> {
+        let Cell {
+            content,
+            span,
+            mut first,
+            ..
+        } = self.cells[source as usize].clone();
+        if matches!(content, Content::Scalar(..)) {
+            return self.value(content, span, 0);
+        }
+        self.open(content, span, 0)?;
+        while first != NONE {
+            let Cell { next, key, .. } = self.cells[first as usize].clone();
+            self.open.last_mut().expect("opened above").key = key;
+            self.copy_value(first)?;
+            first = next;
+        }
+        self.close(span.end);
+        Ok(())
+    }
+
+    /// Like [`Builder::copy`] where the key is set already.
+    fn copy_value(&mut self, source: NodeId) -> Result<(), String> {
+        match &self.cells[source as usize] {
+            Cell {
+                content: content @ Content::Scalar(..),
+                span,
+                ..
+            } => {
+                let (content, span) = (content.clone(), *span);
+                self.add(content, span, 0).map(drop)
+            }
+            _ => self.copy(source),
+        }
+    }
+
+    fn finish(&mut self) -> Vec<Cell> {
+        if self.cells.is_empty() {
+            let span = Span {
+                line: 1,
+                column: 1,
+                start: 0,
+                end: 0,
+            };
+            // An empty document: nothing, which the caller drops.
+            let _ = self.add(Content::Scalar(Text::Slice(0, 0), Style::Plain), span, 0);
+        }
+        std::mem::take(&mut self.cells)
+    }
+}

@@ -1,0 +1,61 @@
+//! Thin typed views over Istio's kinds: they borrow an [`Object`](crate::Object)'s nodes and know the names and
+//! meanings of its fields. Nothing is copied, and every answer can tell its place.
+
+mod destination_rule;
+mod gateway;
+mod peer_authentication;
+mod virtual_service;
+
+pub use destination_rule::{DestinationRule, Subset, TlsMode, TrafficPolicy};
+pub use gateway::{Gateway, Server, ServerTls};
+pub use peer_authentication::{MtlsMode, PeerAuthentication};
+pub(crate) use virtual_service::names_gateway;
+pub use virtual_service::{
+    Destination, DirectResponse, Fault, FaultAbort, FaultDelay, HeaderOperations, Headers, HttpMatch,
+    HttpRule, Percent, Redirect, Retries, Rewrite, RewriteRegex, StringMatch, VirtualService,
+    WeightedDestination,
+};
+
+use vigla_model::Labels;
+
+use crate::{Node, Object};
+
+const NETWORKING: &str = "networking.istio.io";
+const SECURITY: &str = "security.istio.io";
+
+/// Whether an object is of this kind, in a version that we read.
+fn is_kind(object: &Object, group: &str, kind: &str) -> bool {
+    object.kind() == kind
+        && object.group() == group
+        && matches!(
+            object.api_version().rsplit('/').next(),
+            Some("v1" | "v1beta1" | "v1alpha3")
+        )
+}
+
+/// The items of a list of strings, with their places.
+fn strings<'a>(parent: Option<Node<'a>>, key: &str) -> impl Iterator<Item = Node<'a>> + use<'a> {
+    parent
+        .and_then(|parent| parent.get(key))
+        .into_iter()
+        .flat_map(Node::items)
+        .filter(|node| node.text().is_some())
+}
+
+/// The namespaces of an `exportTo` list as they are written, such as `.` or `*`.
+fn export_to<'a>(object: &'a Object) -> impl Iterator<Item = &'a str> + use<'a> {
+    strings(object.spec(), "exportTo").filter_map(Node::text)
+}
+
+/// The labels of a selector; `None` when it is absent or empty.
+fn selector(node: Option<Node<'_>>) -> Option<Labels> {
+    node.map(Node::string_map).filter(|labels| !labels.is_empty())
+}
+
+/// Whether labels hold all that a selector asks for.
+pub(crate) fn meets(selector: &Labels, labels: &Labels) -> bool {
+    selector.iter().all(|(key, value)| labels.get(key) == Some(value))
+}
+
+#[cfg(test)]
+mod tests;
