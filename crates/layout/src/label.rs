@@ -1,0 +1,116 @@
+//! Places for labels: on the flattest free part of the line, never on a node.
+
+use std::collections::HashMap;
+
+use crate::{Layout, Point, Rect, Size, curve::curve, tree::Tree};
+
+/// Side of a cell of the grid that finds what is near.
+const CELL: f32 = 128.0;
+/// Distance from nodes.
+const FROM_NODE: f32 = 3.0;
+/// Distance from other labels.
+const FROM_LABEL: f32 = 2.0;
+
+/// Rectangles by the cells that they touch.
+#[derive(Default)]
+struct Grid {
+    cells: HashMap<(i32, i32), Vec<Rect>>,
+}
+
+impl Grid {
+    fn add(&mut self, rect: Rect) {
+        for cell in cells(&rect) {
+            self.cells.entry(cell).or_default().push(rect);
+        }
+    }
+
+    fn hits(&self, rect: &Rect) -> bool {
+        cells(rect).any(|cell| {
+            self.cells
+                .get(&cell)
+                .is_some_and(|rects| rects.iter().any(|other| other.overlaps(rect)))
+        })
+    }
+}
+
+fn cells(rect: &Rect) -> impl Iterator<Item = (i32, i32)> + use<> {
+    let cell = |value: f32| (value / CELL).floor() as i32;
+    let (left, right) = (cell(rect.x), cell(rect.right()));
+    let (top, bottom) = (cell(rect.y), cell(rect.bottom()));
+    (left..=right).flat_map(move |x| (top..=bottom).map(move |y| (x, y)))
+}
+
+/// A place on the line with how bad it is.
+struct Candidate {
+    place: Point,
+    cost: f32,
+}
+
+/// Gives every edge that wants a label the best place that is free. Short ways choose first: they have the least choice.
+pub(crate) fn place(tree: &Tree<'_>, layout: &mut Layout) {
+    let mut nodes = Grid::default();
+    for node in &layout.nodes {
+        nodes.add(node.rect.grown(FROM_NODE));
+    }
+    // Names of boxes stay readable.
+    for (item, placed) in tree.boxes.iter().zip(&layout.boxes) {
+        let spec = &tree.input.boxes[*item];
+        let rect = placed.rect;
+        nodes.add(Rect::new(rect.x, rect.y, spec.min_width, spec.header * 0.8));
+    }
+    let mut wanted: Vec<(usize, Size, Vec<Candidate>)> = tree
+        .edges
+        .iter()
+        .zip(&layout.edges)
+        .enumerate()
+        .filter_map(|(at, (edge, route))| {
+            let size = edge.label?;
+            let mut candidates = candidates(&route.points);
+            candidates.retain(|candidate| !nodes.hits(&Rect::around(candidate.place, size)));
+            candidates.sort_by(|a, b| a.cost.total_cmp(&b.cost));
+            Some((at, size, candidates))
+        })
+        .collect();
+    wanted.sort_by_key(|(at, _, candidates)| (candidates.len(), *at));
+    let mut labels = Grid::default();
+    for (at, size, candidates) in wanted {
+        let free = candidates
+            .iter()
+            .map(|candidate| candidate.place)
+            .find(|&place| !labels.hits(&Rect::around(place, size)));
+        if let Some(place) = free {
+            labels.add(Rect::around(place, size).grown(FROM_LABEL));
+        }
+        layout.edges[at].label = free;
+    }
+}
+
+/// Places along the way, a few pixels apart; steep ones and those at the ends are worse.
+fn candidates(points: &[Point]) -> Vec<Candidate> {
+    const STEP: f32 = 6.0;
+    let pieces = curve(points);
+    let total: f32 = pieces.iter().map(|piece| piece.length()).sum();
+    // Long ways are looked at less densely: enough places remain, and time is bounded.
+    let step = STEP.max(total / 200.0);
+    let mut candidates = Vec::new();
+    let mut before = 0.0;
+    for piece in &pieces {
+        let length = piece.length();
+        let count = (length / step).ceil().max(1.0);
+        for at in 0..count as usize {
+            let t = (at as f32 + 0.5) / count;
+            let (place, ahead) = (piece.at(t), piece.at((t + 0.02).min(1.0)));
+            let (dx, dy) = ((ahead.x - place.x).abs(), (ahead.y - place.y).abs());
+            let steepness = dy / (dx + dy).max(0.001);
+            let share = (before + t * length) / total.max(1.0);
+            // Towards the callee: there each line of a fan has its own height.
+            let off_middle = (share - 0.58).abs();
+            candidates.push(Candidate {
+                place: Point::new(place.x.round(), place.y.round()),
+                cost: 1.6 * steepness * steepness + off_middle,
+            });
+        }
+        before += length;
+    }
+    candidates
+}

@@ -1,0 +1,202 @@
+//! From heights to a drawing: widths of columns and channels, and the ways of links.
+//!
+//! Lines pass columns level and change their height in the channels between columns only, where nothing stands.
+
+use super::{
+    Side,
+    part::{Part, PartDrawing, Way},
+};
+use crate::Point;
+
+/// From the right side of a column to the first upright line of calls within the column.
+const FLAT_LEAD: f32 = 12.0;
+/// Between such lines.
+const FLAT_STEP: f32 = 6.0;
+
+/// Left borders and widths of columns.
+struct Columns {
+    left: Vec<f32>,
+    width: Vec<f32>,
+    /// From the level's left border to where its right one may be.
+    total: f32,
+}
+
+impl Columns {
+    fn right(&self, column: usize) -> f32 {
+        self.left[column] + self.width[column]
+    }
+}
+
+impl Part<'_> {
+    /// Turns heights into places and ways.
+    pub(super) fn route(mut self) -> PartDrawing {
+        let top = (0..self.y.len())
+            .map(|vertex| self.y[vertex] - self.half[vertex])
+            .fold(f32::MAX, f32::min)
+            .floor();
+        self.y.iter_mut().for_each(|y| *y -= top);
+        let height = (0..self.y.len())
+            .map(|vertex| self.y[vertex] + self.half[vertex])
+            .fold(0.0, f32::max)
+            .ceil();
+        let columns = self.measure_columns();
+        let places = self
+            .members
+            .iter()
+            .enumerate()
+            .map(|(vertex, &member)| {
+                let x = match self.side(vertex) {
+                    Some(Side::Left) => 0.0,
+                    Some(Side::Right) => columns.total,
+                    None => columns.left[self.column[vertex]],
+                };
+                let y = if self.item(vertex).is_some() {
+                    self.y[vertex] - self.half[vertex]
+                } else {
+                    self.y[vertex]
+                };
+                (member, Point::new(x, y))
+            })
+            .collect();
+        let mut flat_lines = vec![0usize; self.columns.len()];
+        let routes = self
+            .ways
+            .iter()
+            .map(|way| {
+                let mut points = if way.is_flat(&self) {
+                    let lines = &mut flat_lines[self.column[way.from]];
+                    *lines += 1;
+                    self.flat_route(way, &columns, *lines - 1)
+                } else {
+                    self.wave_route(way, &columns)
+                };
+                if self.spec.links[way.link].reversed {
+                    points.reverse();
+                }
+                (way.link, points)
+            })
+            .collect();
+        let lanes = self
+            .ways
+            .iter()
+            .filter(|way| way.bends > 0)
+            .map(|way| {
+                let bends = &self.y[way.first_bend..way.first_bend + way.bends];
+                (self.spec.links[way.link].key, bends.to_vec())
+            })
+            .collect();
+        PartDrawing {
+            has_ports: (0..self.members.len()).any(|vertex| self.side(vertex).is_some()),
+            width: columns.total,
+            height,
+            places,
+            routes,
+            lanes,
+        }
+    }
+
+    fn measure_columns(&self) -> Columns {
+        let count = self.columns.len();
+        let mut width = vec![0f32; count];
+        for vertex in 0..self.members.len() {
+            if let Some(item) = self.item(vertex) {
+                let column = self.column[vertex];
+                width[column] = width[column].max(item.size.width);
+            }
+        }
+        // The steepest line of a channel decides how much wider it is than usual.
+        let mut climb = vec![0f32; count];
+        for piece in &self.pieces {
+            let (left, right) = (piece.left, piece.right);
+            let rise = (self.y[left.vertex] + left.offset - self.y[right.vertex] - right.offset).abs();
+            let channel = &mut climb[self.column[left.vertex]];
+            *channel = channel.max(rise);
+        }
+        let mut flat = vec![0usize; count];
+        for way in self.ways.iter().filter(|way| way.is_flat(self)) {
+            flat[self.column[way.from]] += 1;
+        }
+        let padding = self.spec.frame.padding;
+        let is_border = |column: usize| {
+            let first = self.columns[column].first();
+            first.is_some_and(|&vertex| self.side(vertex).is_some())
+        };
+        let flat_room = |column: usize| match flat[column] {
+            0 => 0.0,
+            lines => FLAT_LEAD + FLAT_STEP * lines as f32,
+        };
+        let mut left = vec![0f32; count];
+        let mut x = if is_border(0) { 0.0 } else { padding };
+        for column in 0..count {
+            left[column] = x;
+            x += width[column];
+            if column + 1 == count {
+                break;
+            }
+            x += if is_border(column) || is_border(column + 1) {
+                // Level lines need no room beside the border, others need some to bend.
+                let bend = if climb[column] > 1.0 {
+                    (8.0 + 0.25 * climb[column]).min(48.0)
+                } else {
+                    0.0
+                };
+                padding + bend + flat_room(column)
+            } else {
+                let options = &self.spec.options;
+                let usual = options.column_gap + self.spec.label_width;
+                usual + (0.12 * climb[column]).min(72.0) + flat_room(column)
+            }
+            .round();
+        }
+        let last = count - 1;
+        let total = if is_border(last) {
+            x
+        } else {
+            x + padding.max(flat_room(last))
+        };
+        Columns { left, width, total }
+    }
+
+    /// Right border of a vertex.
+    fn right_of(&self, vertex: usize, columns: &Columns) -> f32 {
+        let column = self.column[vertex];
+        match self.item(vertex) {
+            Some(item) => columns.left[column] + item.size.width,
+            None => columns.right(column),
+        }
+    }
+
+    fn wave_route(&self, way: &Way, columns: &Columns) -> Vec<Point> {
+        let pieces = &self.pieces[way.first_piece..=way.first_piece + way.bends];
+        let mut points = Vec::with_capacity(2 * way.bends + 3);
+        for (at, piece) in pieces.iter().enumerate() {
+            let (left, right) = (piece.left, piece.right);
+            let y = self.y[left.vertex] + left.offset;
+            if at == 0 {
+                points.push(Point::new(self.right_of(left.vertex, columns), y));
+            }
+            points.push(Point::new(columns.right(self.column[left.vertex]), y));
+            let y = self.y[right.vertex] + right.offset;
+            points.push(Point::new(columns.left[self.column[right.vertex]], y));
+        }
+        points
+    }
+
+    /// Out on the right side, along the column, and back in.
+    fn flat_route(&self, way: &Way, columns: &Columns, line: usize) -> Vec<Point> {
+        let link = &self.spec.links[way.link];
+        let x = columns.right(self.column[way.from]) + FLAT_LEAD + FLAT_STEP * line as f32;
+        let offset = |vertex: usize, given: f32| match self.item(vertex) {
+            Some(item) if !item.is_box => self.half[vertex] * 0.5,
+            _ => given,
+        };
+        let from = self.y[way.from] + offset(way.from, link.from.offset);
+        let to = self.y[way.to] + offset(way.to, link.to.offset);
+        vec![
+            Point::new(self.right_of(way.from, columns), from),
+            Point::new(x, from),
+            Point::new(x, to),
+            Point::new(self.right_of(way.to, columns), to),
+        ]
+    }
+}
