@@ -2,12 +2,15 @@
 //!
 //! Names of fields are the contract; an absent field means "not known", never zero and never `null`.
 
+pub mod convert;
 mod graph;
 mod lists;
 mod problem;
 mod status;
+mod time;
 
 pub use graph::*;
 pub use lists::*;
 pub use problem::*;
 pub use status::*;
+pub use time::{format_time, parse_time};

@@ -124,7 +124,7 @@ impl Row {
         self
     }
     /// The caller has no certificate, but an address.
-    pub(crate) fn from_address(mut self, address: &str) -> Self {
+    pub(crate) fn called_by_address(mut self, address: &str) -> Self {
         self.0.source = PeerIdentity::default();
         self.0.source_address = Some(address.into());
         self.0.security = SecurityPolicy::None;

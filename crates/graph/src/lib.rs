@@ -14,6 +14,7 @@ mod health;
 mod id;
 mod identities;
 mod live;
+mod names;
 mod quotient;
 mod traffic;
 mod view;

@@ -16,7 +16,7 @@ fn both_reporters_of_a_call_are_one_edge() {
         ["workload productpage-v1 -> workload reviews-v1 http: 2 (source 2, destination 2)"]
     );
     let edge = only_edge(&view);
-    assert_eq!(edge.shown.mtls_share().map(|share| share.get()), Some(1.0));
+    assert_eq!(edge.shown.mtls_share().map(vigla_model::Ratio::get), Some(1.0));
     assert_eq!(edge.by_source.as_ref().unwrap().mtls_share(), None);
     let reviews = &view.nodes[&edge.target];
     assert_eq!(
@@ -65,7 +65,7 @@ fn without_a_sidecar_at_the_callee_the_callers_count_is_shown() {
 
 #[test]
 fn a_caller_without_certificate_is_unknown_with_a_guess() {
-    let rows = || [row(Destination, "", "reviews-v1", 1.0).from_address("10.0.0.9")];
+    let rows = || [row(Destination, "", "reviews-v1", 1.0).called_by_address("10.0.0.9")];
     check(
         rows(),
         &["unknown legacy? -> workload reviews-v1 http: 1 (source -, destination 1)"],
@@ -75,11 +75,11 @@ fn a_caller_without_certificate_is_unknown_with_a_guess() {
     assert_eq!(caller.guess.as_ref().unwrap().from, "address 10.0.0.9");
     assert_eq!(caller.workload, None);
     assert_eq!(
-        only_edge(&view).shown.mtls_share().map(|share| share.get()),
+        only_edge(&view).shown.mtls_share().map(vigla_model::Ratio::get),
         Some(0.0)
     );
     check(
-        [row(Destination, "", "reviews-v1", 1.0).from_address("192.0.2.1")],
+        [row(Destination, "", "reviews-v1", 1.0).called_by_address("192.0.2.1")],
         &["unknown -> workload reviews-v1 http: 1 (source -, destination 1)"],
     );
 }
@@ -91,7 +91,7 @@ fn plain_text_between_sidecars_is_one_edge_when_the_caller_says_so_itself() {
         [
             row(Source, "productpage-v1", "mongo-v1", 1.0).with(tcp),
             row(Destination, "", "mongo-v1", 1.0)
-                .from_address("10.0.0.1")
+                .called_by_address("10.0.0.1")
                 .with(tcp),
         ],
         &["workload productpage-v1 -> workload mongo-v1 tcp: 1 (source 1, destination 1)"],
@@ -102,13 +102,13 @@ fn plain_text_between_sidecars_is_one_edge_when_the_caller_says_so_itself() {
 fn refused_connections_count_with_what_they_would_have_carried() {
     check(
         [row(Destination, "", "reviews-v1", 0.5)
-            .from_address("10.0.0.9")
+            .called_by_address("10.0.0.9")
             .refused()],
         &["unknown legacy? -> workload reviews-v1 http: 0 (source -, destination -) refused 0.5"],
     );
-    let before = row(Destination, "", "reviews-v1", 1.0).from_address("10.0.0.9");
+    let before = row(Destination, "", "reviews-v1", 1.0).called_by_address("10.0.0.9");
     let refused = row(Destination, "", "reviews-v1", 0.5)
-        .from_address("10.0.0.9")
+        .called_by_address("10.0.0.9")
         .refused();
     let view = view([before, refused.with(|key| key.service = None)]);
     assert_eq!(
@@ -123,7 +123,7 @@ fn a_callers_proxy_that_saw_the_refusal_counts_as_not_arrived() {
     let mut closed = row(Source, "productpage-v1", "reviews-v1", 2.0).failed(503, "UC");
     closed.0.destination = peer("reviews-v1");
     let refused = row(Destination, "", "reviews-v1", 2.0)
-        .from_address("10.0.0.1")
+        .called_by_address("10.0.0.1")
         .refused();
     let rows = both("productpage-v1", "reviews-v1", 3.0)
         .into_iter()
@@ -205,7 +205,7 @@ fn every_policy_and_principal_of_an_edge_counts() {
             .chain([plain]),
     );
     assert_eq!(
-        only_edge(&view).shown.mtls_share().map(|share| share.get()),
+        only_edge(&view).shown.mtls_share().map(vigla_model::Ratio::get),
         Some(0.25)
     );
 }
