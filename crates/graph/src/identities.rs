@@ -8,7 +8,8 @@ use vigla_model::{
 
 use crate::Badge;
 
-/// The mesh as the graph needs to know it. `vigla_config::Snapshot` is the implementation; tests have small ones.
+/// The mesh as the graph needs to know it. [`MeshFacts`](crate::MeshFacts) is the implementation over a `Snapshot`;
+/// tests have small ones.
 pub trait Identities {
     /// The cluster that workloads are in when labels name none.
     fn cluster(&self) -> Option<ClusterName>;

@@ -7,6 +7,7 @@ mod boxes;
 mod build;
 mod diff;
 mod ends;
+mod facts;
 mod filter;
 #[cfg(test)]
 mod fixtures;
@@ -20,6 +21,7 @@ mod traffic;
 mod view;
 
 pub use diff::{Changes, ViewDelta, apply, diff};
+pub use facts::MeshFacts;
 pub use identities::{HostFacts, Identities, Unidentified, WorkloadFacts};
 pub use live::Graph;
 pub use quotient::quotient;
