@@ -141,18 +141,19 @@ fn modules_and_exceptions_have_the_form_of_the_house() {
             }
             let source = fs::read_to_string(&path).expect("source files are text");
             let allow = ["#[al", "low("].concat();
-            for (index, _) in source
-                .lines()
-                .enumerate()
-                .filter(|(_, line)| line.trim_start().starts_with(&allow))
-            {
-                complaints.push(format!(
-                    "{}:{}: use expect with a reason",
-                    path.display(),
-                    index + 1
-                ));
+            for (index, line) in source.lines().enumerate() {
+                // A macro may need one that some of its expansions do not use.
+                if line.trim_start().starts_with(&allow) && !line.contains("reason = ") {
+                    complaints.push(format!(
+                        "{}:{}: use expect, with a reason",
+                        path.display(),
+                        index + 1
+                    ));
+                }
             }
-            if !source.starts_with("//!") && !source.starts_with("#!") {
+            // Tests beside the code are about the file that they belong to.
+            let needs_no_words = path.file_name().is_some_and(|name| name == "tests.rs");
+            if !needs_no_words && !source.starts_with("//!") && !source.starts_with("#!") {
                 complaints.push(format!(
                     "{}: the first lines say what a file is for",
                     path.display()
