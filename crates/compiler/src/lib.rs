@@ -1,12 +1,29 @@
 //! From the mesh's config to what one proxy is to do. Pure: the same [`Snapshot`] and proxy give the same
 //! [`Plan`], in the same order, so that versions can be hashes of content.
+//!
+//! What cannot be compiled is left out and told as a [`Problem`]; the rest of the plan stands.
+
+mod cluster;
+mod context;
+mod gateway;
+mod names;
+mod outline;
+mod parts;
+mod route;
+mod sidecar;
+mod table;
 
 use std::sync::Arc;
 
 use thiserror::Error;
 use vigla_config::Snapshot;
 use vigla_dataplane::Plan;
-use vigla_model::Namespace;
+use vigla_model::{Namespace, Origin};
+
+pub use outline::{outline, outline_table};
+pub use parts::Parts;
+
+use context::Context;
 
 /// The proxy for which a plan is made: the sidecar of an instance, or a gateway.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -22,14 +39,56 @@ pub struct ProxyIdentity {
 #[error("there is no instance `{}` in namespace `{}` with a proxy", .0.instance, .0.namespace)]
 pub struct NoSuchProxy(pub ProxyIdentity);
 
+/// Something in the config that could not be compiled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// Where it is written.
+    pub origin: Origin,
+    /// What is wrong, and what the proxy does instead.
+    pub message: String,
+}
+
+/// A plan, and what could not be put into it.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Compiled {
+    /// The plan.
+    pub plan: Plan,
+    /// What is not in it, in order of the compilation; each once.
+    pub problems: Vec<Problem>,
+}
+
 /// Makes the plan of one proxy.
 ///
 /// # Errors
 /// When the snapshot has no such instance, or it has no proxy.
 pub fn compile(mesh: &Snapshot, proxy: &ProxyIdentity) -> Result<Plan, NoSuchProxy> {
-    let instance = mesh.instance(proxy.namespace.as_str(), &proxy.instance);
-    match instance.and_then(|instance| instance.sidecar.as_ref()) {
-        Some(_) => Ok(Plan::default()),
-        None => Err(NoSuchProxy(proxy.clone())),
-    }
+    compile_with(mesh, proxy, &mut Parts::default()).map(|compiled| compiled.plan)
 }
+
+/// Makes the plan of one proxy from parts that it shares with other plans: a part that is equal to one seen before
+/// is the same `Arc`, also over revisions, so that its encoded form can be found by pointer.
+///
+/// # Errors
+/// When the snapshot has no such instance, or it has no proxy.
+pub fn compile_with(
+    mesh: &Snapshot,
+    proxy: &ProxyIdentity,
+    parts: &mut Parts,
+) -> Result<Compiled, NoSuchProxy> {
+    let instance = mesh.instance(proxy.namespace.as_str(), &proxy.instance);
+    let Some((instance, capture)) =
+        instance.and_then(|instance| Some((instance, instance.sidecar.as_ref()?)))
+    else {
+        return Err(NoSuchProxy(proxy.clone()));
+    };
+    let mut context = Context::new(mesh, instance, parts);
+    if context::is_gateway(instance) {
+        gateway::build(&mut context);
+    } else {
+        sidecar::build(&mut context, capture);
+    }
+    Ok(context.finish())
+}
+
+#[cfg(test)]
+mod tests;

@@ -89,7 +89,7 @@ impl Object {
         let required = |holder: Option<Node<'_>>, key: &str, path: &str| {
             holder
                 .and_then(|holder| holder.get(key))
-                .and_then(|node| node.text())
+                .and_then(Node::text)
                 .filter(|text| !text.is_empty())
                 .map(str::to_owned)
                 .ok_or_else(|| error_at(holder.unwrap_or(node), format!("an object needs `{path}`")))

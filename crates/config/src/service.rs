@@ -133,6 +133,12 @@ impl Service {
         self.ports.iter().find(|port| port.port == number)
     }
 
+    /// Whether proxies of a namespace see it.
+    pub fn is_visible_in(&self, namespace: &Namespace) -> bool {
+        let export_to = self.export_to.iter().map(String::as_str);
+        crate::snapshot::is_visible(export_to, &self.namespace, namespace)
+    }
+
     /// Whether its selector chooses pods with these labels.
     pub fn selects(&self, labels: &Labels) -> bool {
         self.selector

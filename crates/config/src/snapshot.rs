@@ -16,6 +16,7 @@ use std::{
 use vigla_model::{Fqdn, Namespace, ObjectRef, PeerIdentity, ServiceName, WorkloadName};
 
 pub use endpoints::ServiceEndpoint;
+pub(crate) use hosts::is_visible;
 pub use hosts::{Attachment, DestinationPolicy};
 pub use policies::EffectiveMtls;
 
@@ -140,7 +141,7 @@ impl Snapshot {
         });
         for object in ordered {
             if let Some(rule) = VirtualService::of(object) {
-                let hosts = rule.hosts().filter_map(|host| host.text());
+                let hosts = rule.hosts().filter_map(crate::Node::text);
                 let hosts = hosts
                     .map(|host| resolve(host, rule.namespace(), &self.settings.domain))
                     .collect();

@@ -1,1 +1,5 @@
-//! Builders and clocks for tests.
+//! Builders for tests: a mesh from YAML, with instances at addresses that are always the same.
+
+mod mesh;
+
+pub use mesh::Mesh;

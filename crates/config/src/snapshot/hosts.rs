@@ -202,7 +202,7 @@ impl Snapshot {
 }
 
 /// Whether an `exportTo` list, written in namespace `home`, lets a namespace see the object.
-pub(super) fn is_visible<'a>(
+pub(crate) fn is_visible<'a>(
     mut export_to: impl Iterator<Item = &'a str>,
     home: &Namespace,
     client: &Namespace,

@@ -1,0 +1,193 @@
+//! The plan of a sidecar: an outbound listener for every service port, an inbound one for every port of the
+//! application.
+
+use std::{collections::BTreeSet, net::SocketAddr, sync::Arc, time::Duration};
+
+use vigla_config::{AppProtocol, Attachment, Capture, MtlsMode, ServicePort};
+use vigla_dataplane::{
+    Balancer, ChainMatch, Cluster, Direction, Discovery, DownstreamTls, Endpoint, FilterChain, Forward,
+    HeaderEdits, Listener, Network, ROOTS_SECRET, Route, RouteAction, RouteMatch, RouteSource, RouteTable,
+    UpstreamTls, VirtualHost, WORKLOAD_SECRET, WeightedCluster,
+};
+use vigla_model::{Fqdn, Reporter};
+
+use crate::{cluster, context::Context, names, table};
+
+pub(crate) fn build(context: &mut Context<'_, '_>, capture: &Capture) {
+    for (&port, &address) in &capture.outbound {
+        outbound(context, port, address);
+    }
+    cluster::build_outbound(context, None);
+    for (&port, &app) in &capture.app {
+        inbound(context, port, app);
+    }
+}
+
+fn outbound(context: &mut Context<'_, '_>, port: u16, address: SocketAddr) {
+    let services = context.visible_services();
+    let of_port = |service: &&vigla_config::Service| service.port(port).map(|found| found.protocol);
+    let bytes = services
+        .iter()
+        .find(|service| of_port(service) == Some(AppProtocol::Tcp));
+    let requests = services
+        .iter()
+        .any(|service| of_port(service).is_some_and(AppProtocol::is_http));
+    // Without the original destination only requests tell services of one port apart, by their Host.
+    let (network, origin) = match bytes {
+        Some(service) if !requests => {
+            let cluster = names::cluster(port, None, service.fqdn.as_str());
+            (
+                Network::Tcp { cluster },
+                service.port(port).map(|port| port.origin.clone()),
+            )
+        }
+        _ => {
+            let table = table::build(context, port, Attachment::Mesh);
+            let name = table.name.clone();
+            context.add_table(table);
+            (Network::Http(RouteSource::Named(name)), None)
+        }
+    };
+    let chain = FilterChain {
+        name: "plaintext".into(),
+        matches: ChainMatch::default(),
+        tls: None,
+        network,
+        origin: None,
+    };
+    context.add_listener(Listener {
+        name: format!("outbound|{port}").into(),
+        address,
+        direction: Direction::Outbound,
+        chains: vec![chain],
+        telemetry: context.telemetry(Reporter::Source, None),
+        origin,
+    });
+}
+
+fn inbound(context: &mut Context<'_, '_>, port: u16, app: SocketAddr) {
+    let (mesh, instance) = (context.mesh, context.instance);
+    let served: Vec<(Fqdn, &ServicePort)> = mesh
+        .services_selecting(&instance.namespace, &instance.labels)
+        .flat_map(|service| service.ports.iter().map(|port| (service.fqdn.clone(), port)))
+        .filter(|(_, service_port)| mesh.container_port(instance, service_port) == Some(port))
+        .collect();
+    let hosts: BTreeSet<&Fqdn> = served.iter().map(|(host, _)| host).collect();
+    let service = if hosts.len() == 1 {
+        hosts.first().copied().cloned()
+    } else {
+        None
+    };
+    let protocol = match served.first() {
+        Some((_, service_port)) => service_port.protocol,
+        // No service says what is spoken: the container's own port name may.
+        None => {
+            let workload = mesh.workload(&instance.namespace, &instance.workload);
+            let mut ports = workload.into_iter().flat_map(|workload| &workload.ports);
+            let name = ports
+                .find(|candidate| candidate.port == port)
+                .and_then(|found| found.name.as_deref());
+            AppProtocol::of(name, None)
+        }
+    };
+    let origin = served
+        .first()
+        .map(|(_, service_port)| service_port.origin.clone());
+    let cluster = names::inbound(port);
+    context.add_cluster(
+        Cluster {
+            name: cluster.clone(),
+            discovery: Discovery::Static(vec![Endpoint {
+                address: app,
+                identity: context.identity().clone(),
+                mesh_tls: false,
+                weight: 1,
+                healthy: true,
+            }]),
+            balancer: Balancer::RoundRobin,
+            connect_timeout: Duration::from_secs(10),
+            tls: UpstreamTls::None,
+            service: service.clone(),
+            protocol: protocol.protocol(),
+            origin: origin.clone(),
+        },
+        None,
+    );
+    let network = if protocol.is_http() {
+        Network::Http(RouteSource::Inline(Arc::new(inbound_table(
+            cluster,
+            service.clone(),
+        ))))
+    } else {
+        Network::Tcp { cluster }
+    };
+    context.add_listener(Listener {
+        name: format!("inbound|{port}").into(),
+        address: instance.endpoint(port),
+        direction: Direction::Inbound,
+        chains: inbound_chains(context, port, &network),
+        telemetry: context.telemetry(Reporter::Destination, service),
+        origin,
+    });
+}
+
+fn inbound_chains(context: &Context<'_, '_>, port: u16, network: &Network) -> Vec<FilterChain> {
+    let instance = context.instance;
+    let policy = context
+        .mesh
+        .peer_authentication(&instance.namespace, &instance.labels, port);
+    let chain = |secure: bool| FilterChain {
+        name: if secure { "tls" } else { "plaintext" }.into(),
+        matches: ChainMatch {
+            tls: Some(secure),
+            server_names: Vec::new(),
+        },
+        tls: secure.then(|| DownstreamTls {
+            certificate: WORKLOAD_SECRET.into(),
+            client_roots: Some(ROOTS_SECRET.into()),
+        }),
+        network: network.clone(),
+        origin: policy.origin.clone(),
+    };
+    match policy.mode {
+        MtlsMode::Strict => vec![chain(true)],
+        MtlsMode::Permissive => vec![chain(true), chain(false)],
+        MtlsMode::Disable => {
+            // Everything is plain text here, also bytes that look like TLS: the application may speak it itself.
+            vec![FilterChain {
+                matches: ChainMatch::default(),
+                ..chain(false)
+            }]
+        }
+    }
+}
+
+fn inbound_table(cluster: Arc<str>, service: Option<Fqdn>) -> RouteTable {
+    let destination = WeightedCluster {
+        cluster: cluster.clone(),
+        weight: 100,
+        request_headers: HeaderEdits::default(),
+        response_headers: HeaderEdits::default(),
+        origin: None,
+    };
+    let route = Route {
+        name: "default".into(),
+        matches: RouteMatch::default(),
+        action: RouteAction::Forward(Forward {
+            clusters: vec![destination],
+            ..Forward::default()
+        }),
+        service,
+        request_headers: HeaderEdits::default(),
+        response_headers: HeaderEdits::default(),
+        origin: None,
+    };
+    RouteTable {
+        name: cluster.clone(),
+        virtual_hosts: vec![VirtualHost {
+            name: cluster,
+            domains: vec!["*".into()],
+            routes: vec![route],
+        }],
+    }
+}
