@@ -11,6 +11,8 @@ mod secret;
 #[cfg(not(target_arch = "wasm32"))]
 mod bootstrap;
 #[cfg(not(target_arch = "wasm32"))]
+mod codec;
+#[cfg(not(target_arch = "wasm32"))]
 mod decode;
 #[cfg(not(target_arch = "wasm32"))]
 mod encode;
@@ -19,10 +21,13 @@ pub use ads::server;
 pub use resource::{Resource, ResourceKind, ResourceSet, Resources};
 pub use secret::Secret;
 
+#[cfg(all(test, not(target_arch = "wasm32")))]
+mod sample;
+
 #[cfg(not(target_arch = "wasm32"))]
 pub use self::{
     ads::client,
     bootstrap::{BootstrapOptions, bootstrap},
     decode::{DecodeError, Decoded, decode, decode_any},
-    encode::{EncodeOptions, Program, encode, encode_secret},
+    encode::{EncodeOptions, encode, encode_secret},
 };

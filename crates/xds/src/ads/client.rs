@@ -331,10 +331,10 @@ fn check_kind(kind: ResourceKind, resource: Decoded) -> Result<Decoded, DecodeEr
     if found == kind {
         Ok(resource)
     } else {
-        Err(DecodeError::Malformed(
-            kind.short(),
-            format!("holds a resource of {found}").into(),
-        ))
+        Err(DecodeError::Malformed {
+            kind,
+            reason: format!("holds a resource of {found}").into(),
+        })
     }
 }
 

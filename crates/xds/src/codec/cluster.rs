@@ -1,0 +1,197 @@
+//! Clusters.
+
+use std::collections::HashMap;
+
+use envoy_types::pb::envoy::{
+    config::{
+        cluster::v3::{
+            CircuitBreakers, Cluster as Message,
+            circuit_breakers::Thresholds,
+            cluster::{
+                ClusterDiscoveryType, CommonLbConfig, DiscoveryType, EdsClusterConfig, LbPolicy,
+                TransportSocketMatch,
+            },
+        },
+        core::v3::{Http1ProtocolOptions, Http2ProtocolOptions},
+    },
+    extensions::upstreams::http::v3::{
+        HttpProtocolOptions,
+        http_protocol_options::{
+            ExplicitHttpConfig, UpstreamProtocolOptions, explicit_http_config::ProtocolConfig,
+        },
+    },
+    r#type::v3::Percent,
+};
+use vigla_dataplane::{Balancer, Cluster, Discovery, UpstreamTls};
+use vigla_model::Protocol;
+
+use super::{
+    Reason, endpoint, from_ads,
+    metadata::{self, Fields, VIGLA},
+    number, pack, read_duration, tls, write_duration,
+};
+
+/// Key of a cluster's HTTP options.
+const HTTP_OPTIONS: &str = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
+/// Name of the socket for endpoints with sidecar, as in Istio.
+const MESH_SOCKET: &str = "tlsMode-istio";
+/// Name of the socket for the others, as in Istio.
+const PLAIN_SOCKET: &str = "tlsMode-disabled";
+
+pub(crate) fn write(cluster: &Cluster) -> Message {
+    let (discovery, load_assignment) = match &cluster.discovery {
+        Discovery::Eds => (DiscoveryType::Eds, None),
+        Discovery::Static(endpoints) => (
+            DiscoveryType::Static,
+            Some(endpoint::write(&cluster.name, endpoints)),
+        ),
+    };
+    let (transport_socket, transport_socket_matches) = match &cluster.tls {
+        UpstreamTls::None => (None, Vec::new()),
+        UpstreamTls::Mesh {
+            auto,
+            sni,
+            principals,
+        } => {
+            let mesh = tls::write_upstream(sni, principals, cluster.protocol);
+            if *auto {
+                (None, by_endpoint(mesh))
+            } else {
+                (Some(mesh), Vec::new())
+            }
+        }
+    };
+    let vigla = Fields::default()
+        .service(cluster.service.as_ref())
+        .text("protocol", Some(cluster.protocol.as_str()));
+    Message {
+        name: cluster.name.to_string(),
+        cluster_discovery_type: Some(ClusterDiscoveryType::Type(discovery.into())),
+        eds_cluster_config: load_assignment.is_none().then(|| EdsClusterConfig {
+            eds_config: Some(from_ads()),
+            ..EdsClusterConfig::default()
+        }),
+        load_assignment,
+        lb_policy: match cluster.balancer {
+            Balancer::LeastRequest => LbPolicy::LeastRequest,
+            Balancer::RoundRobin => LbPolicy::RoundRobin,
+            Balancer::Random => LbPolicy::Random,
+        }
+        .into(),
+        connect_timeout: Some(write_duration(cluster.connect_timeout)),
+        transport_socket,
+        transport_socket_matches,
+        metadata: metadata::write(vigla, cluster.origin.as_ref()),
+        typed_extension_protocol_options: http_options(cluster.protocol),
+        // As in Istio: nothing is shed, and no traffic goes to unhealthy endpoints, unless a rule says so.
+        circuit_breakers: Some(CircuitBreakers {
+            thresholds: vec![Thresholds {
+                max_connections: number(u32::MAX),
+                max_pending_requests: number(u32::MAX),
+                max_requests: number(u32::MAX),
+                max_retries: number(u32::MAX),
+                ..Thresholds::default()
+            }],
+            ..CircuitBreakers::default()
+        }),
+        common_lb_config: Some(CommonLbConfig {
+            healthy_panic_threshold: Some(Percent { value: 0.0 }),
+            ..CommonLbConfig::default()
+        }),
+        ..Message::default()
+    }
+}
+
+pub(crate) fn read(message: &Message) -> Result<Cluster, Reason> {
+    let metadata = message.metadata.as_ref();
+    let discovery = match message.cluster_discovery_type {
+        Some(ClusterDiscoveryType::Type(kind)) if kind == i32::from(DiscoveryType::Eds) => Discovery::Eds,
+        Some(ClusterDiscoveryType::Type(kind)) if kind == i32::from(DiscoveryType::Static) => {
+            let endpoints = message.load_assignment.as_ref().map(endpoint::read).transpose()?;
+            Discovery::Static(endpoints.unwrap_or_default())
+        }
+        _ => return Err("endpoints are found in a way that is not supported".to_owned()),
+    };
+    Ok(Cluster {
+        name: message.name.as_str().into(),
+        discovery,
+        balancer: match LbPolicy::try_from(message.lb_policy) {
+            Ok(LbPolicy::LeastRequest) => Balancer::LeastRequest,
+            Ok(LbPolicy::RoundRobin) => Balancer::RoundRobin,
+            Ok(LbPolicy::Random) => Balancer::Random,
+            _ => return Err("endpoints are picked in a way that is not supported".to_owned()),
+        },
+        connect_timeout: match &message.connect_timeout {
+            Some(timeout) => read_duration(timeout)?,
+            None => std::time::Duration::from_secs(5), // Envoy's default.
+        },
+        tls: read_tls(message)?,
+        service: metadata::read_service(metadata),
+        protocol: match metadata::find(metadata, VIGLA, "protocol") {
+            Some("tcp") => Protocol::Tcp,
+            Some("grpc") => Protocol::Grpc,
+            _ => Protocol::Http,
+        },
+        origin: metadata::read_origin(metadata),
+    })
+}
+
+/// Auto mTLS: endpoints that say that they have a sidecar get TLS, the others plain text.
+fn by_endpoint(mesh: envoy_types::pb::envoy::config::core::v3::TransportSocket) -> Vec<TransportSocketMatch> {
+    vec![
+        TransportSocketMatch {
+            name: MESH_SOCKET.to_owned(),
+            r#match: Some(endpoint::mesh_tls()),
+            transport_socket: Some(mesh),
+        },
+        TransportSocketMatch {
+            name: PLAIN_SOCKET.to_owned(),
+            r#match: Some(Fields::default().build()),
+            transport_socket: Some(tls::write_plaintext()),
+        },
+    ]
+}
+
+fn read_tls(message: &Message) -> Result<UpstreamTls, Reason> {
+    let (auto, socket) = match (
+        &message.transport_socket,
+        message.transport_socket_matches.as_slice(),
+    ) {
+        (None, []) => return Ok(UpstreamTls::None),
+        (Some(socket), []) if *socket == tls::write_plaintext() => return Ok(UpstreamTls::None),
+        (Some(socket), []) => (false, socket),
+        (None, [mesh, plain])
+            if mesh.r#match.as_ref() == Some(&endpoint::mesh_tls())
+                && plain.transport_socket == Some(tls::write_plaintext()) =>
+        {
+            (
+                true,
+                mesh.transport_socket
+                    .as_ref()
+                    .ok_or("the mesh's TLS has no settings")?,
+            )
+        }
+        _ => return Err("the transport is chosen in a way that is not supported".to_owned()),
+    };
+    let (sni, principals) = tls::read_upstream(socket)?;
+    Ok(UpstreamTls::Mesh {
+        auto,
+        sni: sni.into(),
+        principals,
+    })
+}
+
+fn http_options(protocol: Protocol) -> HashMap<String, envoy_types::pb::google::protobuf::Any> {
+    let protocol_config = match protocol {
+        Protocol::Http => ProtocolConfig::HttpProtocolOptions(Http1ProtocolOptions::default()),
+        Protocol::Grpc => ProtocolConfig::Http2ProtocolOptions(Http2ProtocolOptions::default()),
+        Protocol::Tcp => return HashMap::new(),
+    };
+    let options = HttpProtocolOptions {
+        upstream_protocol_options: Some(UpstreamProtocolOptions::ExplicitHttpConfig(ExplicitHttpConfig {
+            protocol_config: Some(protocol_config),
+        })),
+        ..HttpProtocolOptions::default()
+    };
+    HashMap::from([(HTTP_OPTIONS.to_owned(), pack(&options))])
+}

@@ -1,0 +1,207 @@
+//! What is encoded is read back as it was, and equal content has equal hashes.
+
+use std::time::Duration;
+
+use proptest::prelude::*;
+use vigla_dataplane::*;
+
+use super::*;
+use crate::{DecodeError, Decoded, decode, decode_any, sample};
+
+#[test]
+fn a_plan_is_read_back_as_it_was_written() {
+    let plan = sample::plan(9080);
+    let resources = encode(&plan, EncodeOptions::default());
+    assert_eq!(decode(&resources).unwrap(), plan);
+}
+
+#[test]
+fn equal_plans_have_equal_hashes_and_a_change_changes_one() {
+    let before = encode(&sample::plan(9080), EncodeOptions::default());
+    assert_eq!(before, encode(&sample::plan(9080), EncodeOptions::default()));
+    let mut plan = sample::plan(9080);
+    let table = Arc::make_mut(plan.route_tables.get_mut("9080").unwrap());
+    table.virtual_hosts[0].routes[0].name = "renamed".into();
+    let after = encode(&plan, EncodeOptions::default());
+    let changed = |kind| {
+        let pairs = before.of(kind).iter().zip(after.of(kind).iter());
+        pairs
+            .filter(|(a, b)| a != b)
+            .map(|(a, _)| a.name.to_string())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(changed(ResourceKind::RouteTable), ["9080"]);
+    assert!(changed(ResourceKind::Cluster).is_empty() && changed(ResourceKind::Listener).is_empty());
+}
+
+#[test]
+fn the_access_log_is_part_of_a_listeners_hash_but_not_of_its_plan() {
+    let plan = sample::plan(9080);
+    let options = EncodeOptions {
+        access_log: Some(Path::new("/run/vigla/access.log")),
+    };
+    let with = encode(&plan, options);
+    assert_ne!(with, encode(&plan, EncodeOptions::default()));
+    assert_eq!(decode(&with).unwrap(), plan);
+}
+
+#[test]
+fn a_secret_is_read_back_and_keeps_its_key_to_itself() {
+    let secret = Secret::Certificate {
+        chain_pem: "chain".to_owned(),
+        key_pem: "PRIVATE".to_owned().into(),
+    };
+    let resource = encode_secret("default", &secret);
+    let any = envoy_types::pb::google::protobuf::Any::decode(resource.any()).unwrap();
+    assert_eq!(
+        decode_any(&any).unwrap(),
+        Decoded::Secret("default".into(), secret.clone())
+    );
+    assert!(!format!("{resource:?} {secret:?}").contains("PRIVATE"));
+}
+
+#[test]
+fn unknown_fields_and_unknown_types_are_refused() {
+    let plan = sample::plan(9080);
+    let resources = encode(&plan, EncodeOptions::default());
+    let route = resources.of(ResourceKind::RouteTable).get("9080").unwrap();
+    let mut any = envoy_types::pb::google::protobuf::Any::decode(route.any()).unwrap();
+    any.value.extend_from_slice(&[0xFA, 0x3F, 0x01, b'x']); // Field 1023, a text.
+    let error = decode_any(&any).unwrap_err();
+    assert!(matches!(error, DecodeError::Malformed { .. }));
+    assert_eq!(
+        error.to_string(),
+        "RDS: RouteConfiguration has fields that this version does not know"
+    );
+    any.type_url = "type.googleapis.com/envoy.config.core.v3.Node".to_owned();
+    assert!(matches!(decode_any(&any), Err(DecodeError::UnknownType(_))));
+}
+
+fn text() -> impl Strategy<Value = Arc<str>> {
+    "[a-z%/.*-]{1,12}".prop_map(Into::into)
+}
+
+fn string_match() -> impl Strategy<Value = StringMatch> {
+    prop_oneof![
+        text().prop_map(StringMatch::Exact),
+        text().prop_map(StringMatch::Prefix),
+        Just(StringMatch::Present),
+        Just(StringMatch::Regex(Pattern::new("a+").unwrap())),
+    ]
+}
+
+fn path_match() -> impl Strategy<Value = PathMatch> {
+    prop_oneof![
+        Just(PathMatch::Any),
+        text().prop_map(PathMatch::Exact),
+        text().prop_map(PathMatch::Prefix),
+        text().prop_map(PathMatch::SegmentPrefix),
+        Just(PathMatch::Regex(Pattern::new("/x.*").unwrap())),
+    ]
+}
+
+fn edits() -> impl Strategy<Value = HeaderEdits> {
+    let pairs = || proptest::collection::vec((text(), text()), 0..3);
+    (proptest::collection::vec(text(), 0..3), pairs(), pairs()).prop_map(|(remove, set, add)| HeaderEdits {
+        remove,
+        set,
+        add,
+    })
+}
+
+fn duration() -> impl Strategy<Value = Duration> {
+    (1u64..10_000_000_000_000).prop_map(Duration::from_nanos)
+}
+
+fn retry() -> impl Strategy<Value = Retry> {
+    (
+        0..9u32,
+        proptest::collection::vec("[a-z-]{1,9}", 0..3),
+        proptest::option::of(duration()),
+    )
+        .prop_map(|(attempts, on, per_try_timeout)| Retry {
+            attempts,
+            on: on.into_iter().map(Into::into).collect(),
+            statuses: vec![503],
+            per_try_timeout,
+        })
+}
+
+fn fault() -> impl Strategy<Value = Fault> {
+    let share = || 0..=1_000_000u32;
+    let delay = proptest::option::of((share(), duration()));
+    let abort = proptest::option::of((share(), 200..600u16));
+    (delay, abort, any::<bool>()).prop_map(|(delay, abort, known)| Fault {
+        delay,
+        abort,
+        origin: sample::origin("VirtualService", "spec", None).filter(|_| known),
+    })
+}
+
+fn forward() -> impl Strategy<Value = RouteAction> {
+    let cluster = (text(), 0..1000u32, edits(), edits(), any::<bool>()).prop_map(
+        |(cluster, weight, request_headers, response_headers, known)| WeightedCluster {
+            cluster,
+            weight,
+            request_headers,
+            response_headers,
+            origin: sample::origin("VirtualService", "spec", Some(weight)).filter(|_| known),
+        },
+    );
+    let parts = (
+        proptest::collection::vec(cluster, 1..4),
+        proptest::option::of(duration()),
+        proptest::option::of(retry()),
+        proptest::option::of(text().prop_map(PathRewrite::Prefix)),
+        proptest::option::of(text()),
+        proptest::option::of(fault()),
+    );
+    parts.prop_map(|(clusters, timeout, retry, path, authority, fault)| {
+        RouteAction::Forward(Forward {
+            clusters,
+            timeout,
+            retry,
+            path,
+            authority,
+            fault,
+        })
+    })
+}
+
+fn any_route() -> impl Strategy<Value = Route> {
+    let header = (text(), string_match(), any::<bool>()).prop_map(|(name, value, invert)| HeaderMatch {
+        name,
+        value,
+        invert,
+    });
+    let matches = (
+        path_match(),
+        any::<bool>(),
+        proptest::collection::vec(header, 0..3),
+    )
+        .prop_map(|(path, ignore_path_case, headers)| RouteMatch {
+            path,
+            ignore_path_case,
+            headers,
+            query: Vec::new(),
+        });
+    (matches, forward(), edits(), edits()).prop_map(|(matches, action, request_headers, response_headers)| {
+        Route {
+            request_headers,
+            response_headers,
+            ..sample::route("r", matches, action)
+        }
+    })
+}
+
+proptest! {
+    #[test]
+    fn any_routes_are_read_back_as_they_were_written(routes in proptest::collection::vec(any_route(), 0..4)) {
+        let table = Arc::new(sample::table("9080", &["*"], routes));
+        let plan = Plan {
+            route_tables: [(Arc::clone(&table.name), table)].into(),
+            ..Plan::default()
+        };
+        prop_assert_eq!(decode(&encode(&plan, EncodeOptions::default())).unwrap(), plan);
+    }
+}

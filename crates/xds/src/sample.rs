@@ -1,0 +1,380 @@
+//! A plan with one of everything, for tests of this crate.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use vigla_dataplane::*;
+use vigla_model::{Fqdn, Location, ObjectRef, Origin, PeerIdentity, Principal, Protocol, Reporter};
+
+pub(crate) const REVIEWS: &str = "reviews.bookinfo.svc.cluster.local";
+
+pub(crate) fn origin(kind: &str, path: &str, line: Option<u32>) -> Option<Origin> {
+    Some(Origin {
+        object: ObjectRef::new("networking.istio.io", kind, "bookinfo", "reviews"),
+        path: path.into(),
+        location: line.map(|line| Location {
+            file: "bookinfo/reviews.yaml".into(),
+            line,
+            column: 7,
+        }),
+    })
+}
+
+pub(crate) fn identity(workload: &str) -> PeerIdentity {
+    PeerIdentity {
+        cluster: Some("demo".into()),
+        namespace: Some("bookinfo".into()),
+        workload: Some(workload.into()),
+        app: Some("reviews".into()),
+        version: Some("v1".into()),
+        principal: Some(Principal::new("cluster.local", "bookinfo", "bookinfo-reviews")),
+    }
+}
+
+fn edits() -> HeaderEdits {
+    HeaderEdits {
+        remove: vec!["x-gone".into()],
+        set: vec![
+            ("x-share".into(), "50% of %REQ(x)%".into()),
+            ("x-empty".into(), "".into()),
+        ],
+        add: vec![("x-more".into(), "yes".into())],
+    }
+}
+
+fn weighted(subset: &str, weight: u32, edits: HeaderEdits) -> WeightedCluster {
+    WeightedCluster {
+        cluster: format!("outbound|9080|{subset}|{REVIEWS}").into(),
+        weight,
+        request_headers: edits.clone(),
+        response_headers: edits,
+        origin: origin("VirtualService", "spec.http[0].route[0]", Some(12)),
+    }
+}
+
+pub(crate) fn route(name: &str, matches: RouteMatch, action: RouteAction) -> Route {
+    Route {
+        name: name.into(),
+        matches,
+        action,
+        service: Some(Fqdn::new(REVIEWS)),
+        request_headers: HeaderEdits::default(),
+        response_headers: HeaderEdits::default(),
+        origin: origin("VirtualService", "spec.http[0]", None),
+    }
+}
+
+fn full_match() -> RouteMatch {
+    let header = |name: &str, value, invert| HeaderMatch {
+        name: name.into(),
+        value,
+        invert,
+    };
+    let pattern = || Pattern::new("a|b+").unwrap();
+    RouteMatch {
+        path: PathMatch::Exact("/reviews/0".into()),
+        ignore_path_case: true,
+        headers: vec![
+            header(":method", StringMatch::Exact("GET".into()), false),
+            header("end-user", StringMatch::Prefix("ja".into()), true),
+            header("x-a", StringMatch::Regex(pattern()), true),
+            header("x-b", StringMatch::Present, false),
+            header("x-c", StringMatch::Present, true),
+        ],
+        query: vec![
+            QueryMatch {
+                name: "q".into(),
+                value: StringMatch::Regex(pattern()),
+            },
+            QueryMatch {
+                name: "p".into(),
+                value: StringMatch::Present,
+            },
+        ],
+    }
+}
+
+pub(crate) fn routes() -> Vec<Route> {
+    let path = |path| RouteMatch {
+        path,
+        ..RouteMatch::default()
+    };
+    let full = Forward {
+        clusters: vec![
+            weighted("v1", 90, edits()),
+            weighted("v2", 10, HeaderEdits::default()),
+        ],
+        timeout: Some(Duration::from_millis(1500)),
+        retry: Some(Retry {
+            attempts: 3,
+            on: vec!["connect-failure".into(), "retriable-status-codes".into()],
+            statuses: vec![503],
+            per_try_timeout: Some(Duration::from_millis(250)),
+        }),
+        path: Some(PathRewrite::Prefix("/v2".into())),
+        authority: Some("other".into()),
+        fault: Some(Fault {
+            delay: Some((1_000, Duration::from_secs(7))),
+            abort: Some((300_000, 500)),
+            origin: origin("VirtualService", "spec.http[0].fault", Some(20)),
+        }),
+    };
+    let single = Forward {
+        clusters: vec![weighted("v3", 7, HeaderEdits::default())],
+        path: Some(PathRewrite::Regex {
+            pattern: Pattern::new("/(.)/").unwrap(),
+            substitution: r"/\1\1/".into(),
+        }),
+        retry: Some(Retry {
+            attempts: 0,
+            on: Vec::new(),
+            statuses: Vec::new(),
+            per_try_timeout: None,
+        }),
+        ..Forward::default()
+    };
+    let redirect = Redirect {
+        status: 308,
+        scheme: Some("https".into()),
+        host: Some("example.com".into()),
+        port: Some(8443),
+        path: Some(RedirectPath::Full("/new".into())),
+    };
+    let mut first = route("full", full_match(), RouteAction::Forward(full));
+    first.request_headers = edits();
+    first.response_headers = edits();
+    let mut last = route(
+        "default",
+        RouteMatch::default(),
+        RouteAction::Forward(Forward {
+            clusters: vec![WeightedCluster {
+                origin: None,
+                ..weighted("", 100, HeaderEdits::default())
+            }],
+            ..Forward::default()
+        }),
+    );
+    (last.service, last.origin) = (None, None);
+    vec![
+        first,
+        route(
+            "one",
+            path(PathMatch::Prefix("/".into())),
+            RouteAction::Forward(single),
+        ),
+        route(
+            "there",
+            path(PathMatch::SegmentPrefix("/old".into())),
+            RouteAction::Redirect(redirect),
+        ),
+        route(
+            "regex",
+            path(PathMatch::Regex(Pattern::new("/a.*").unwrap())),
+            RouteAction::Redirect(Redirect {
+                status: 301,
+                scheme: None,
+                host: None,
+                port: None,
+                path: Some(RedirectPath::Prefix("/b".into())),
+            }),
+        ),
+        route(
+            "self",
+            path(PathMatch::Exact("/teapot".into())),
+            RouteAction::Respond {
+                status: 418,
+                body: "short".into(),
+            },
+        ),
+        route(
+            "none",
+            path(PathMatch::Exact("/empty".into())),
+            RouteAction::Respond {
+                status: 204,
+                body: "".into(),
+            },
+        ),
+        last,
+    ]
+}
+
+pub(crate) fn table(name: &str, domains: &[&str], routes: Vec<Route>) -> RouteTable {
+    RouteTable {
+        name: name.into(),
+        virtual_hosts: vec![VirtualHost {
+            name: format!("{REVIEWS}:9080").into(),
+            domains: domains.iter().map(|domain| (*domain).into()).collect(),
+            routes,
+        }],
+    }
+}
+
+fn chain(name: &str, tls: Option<bool>, mutual: bool, network: Network) -> FilterChain {
+    FilterChain {
+        name: name.into(),
+        matches: ChainMatch {
+            tls,
+            server_names: Vec::new(),
+        },
+        tls: (tls == Some(true)).then(|| DownstreamTls {
+            certificate: WORKLOAD_SECRET.into(),
+            client_roots: mutual.then(|| ROOTS_SECRET.into()),
+        }),
+        network,
+        origin: origin("PeerAuthentication", "spec.mtls", Some(3)),
+    }
+}
+
+fn listener(name: &str, address: &str, direction: Direction, chains: Vec<FilterChain>) -> Listener {
+    let inbound = direction == Direction::Inbound;
+    Listener {
+        name: name.into(),
+        address: address.parse().unwrap(),
+        direction,
+        chains,
+        telemetry: Telemetry {
+            reporter: if inbound {
+                Reporter::Destination
+            } else {
+                Reporter::Source
+            },
+            local: identity("productpage-v1"),
+            service: inbound.then(|| Fqdn::new(REVIEWS)),
+        },
+        origin: None,
+    }
+}
+
+pub(crate) fn cluster(name: &str, discovery: Discovery, tls: UpstreamTls, protocol: Protocol) -> Cluster {
+    Cluster {
+        name: name.into(),
+        discovery,
+        balancer: Balancer::LeastRequest,
+        connect_timeout: Duration::from_secs(10),
+        tls,
+        service: Some(Fqdn::new(REVIEWS)),
+        protocol,
+        origin: origin("DestinationRule", "spec.subsets[0]", Some(9)),
+    }
+}
+
+pub(crate) fn endpoint(address: &str, mesh_tls: bool) -> Endpoint {
+    Endpoint {
+        address: address.parse().unwrap(),
+        identity: identity("reviews-v1"),
+        mesh_tls,
+        weight: 3,
+        healthy: mesh_tls,
+    }
+}
+
+/// A plan that uses every part. Listeners use ports from `base` on, on 127.0.0.1.
+pub(crate) fn plan(base: u16) -> Plan {
+    let at = |offset: u16| format!("127.0.0.1:{}", base + offset);
+    let mesh = |auto| UpstreamTls::Mesh {
+        auto,
+        sni: format!("outbound_.9080_._.{REVIEWS}").into(),
+        principals: vec![
+            Principal::new("cluster.local", "bookinfo", "bookinfo-reviews"),
+            Principal::new("cluster.local", "bookinfo", "default"),
+        ],
+    };
+    let app: Arc<str> = "inbound|9080||".into();
+    let inline = || {
+        let to_app = RouteAction::Forward(Forward {
+            clusters: vec![WeightedCluster {
+                cluster: Arc::clone(&app),
+                weight: 100,
+                request_headers: HeaderEdits::default(),
+                response_headers: HeaderEdits::default(),
+                origin: None,
+            }],
+            ..Forward::default()
+        });
+        let routes = vec![route("default", RouteMatch::default(), to_app)];
+        Network::Http(RouteSource::Inline(Arc::new(table(&app, &["*"], routes))))
+    };
+    let tcp = || Network::Tcp {
+        cluster: Arc::clone(&app),
+    };
+    let mut sni = chain("sni", Some(true), false, tcp());
+    sni.matches.server_names = vec!["a.example".into(), "*.b.example".into()];
+    let named = |name: &str| Network::Http(RouteSource::Named(name.into()));
+    let listeners = [
+        listener(
+            "inbound|9080",
+            &at(0),
+            Direction::Inbound,
+            vec![
+                chain("tls", Some(true), true, inline()),
+                chain("plaintext", Some(false), false, inline()),
+            ],
+        ),
+        listener(
+            "inbound|27017",
+            &at(1),
+            Direction::Inbound,
+            vec![chain("tls", Some(true), true, tcp())],
+        ),
+        listener(
+            "outbound|9080",
+            &at(2),
+            Direction::Outbound,
+            vec![chain("http", None, false, named("9080"))],
+        ),
+        listener(
+            "gateway|80",
+            &at(3),
+            Direction::Gateway,
+            vec![chain("http", None, false, named("http.80"))],
+        ),
+        listener("gateway|443", &at(4), Direction::Gateway, vec![sni]),
+    ];
+    let outbound = |subset: &str| format!("outbound|9080|{subset}|{REVIEWS}");
+    let mut unknown = endpoint("127.0.0.1:9", false);
+    unknown.identity = PeerIdentity::default();
+    let clusters = [
+        cluster(&outbound(""), Discovery::Eds, mesh(true), Protocol::Http),
+        cluster(&outbound("v1"), Discovery::Eds, mesh(false), Protocol::Grpc),
+        cluster(&outbound("v2"), Discovery::Eds, UpstreamTls::None, Protocol::Http),
+        cluster(
+            &app,
+            Discovery::Static(vec![unknown]),
+            UpstreamTls::None,
+            Protocol::Http,
+        ),
+        Cluster {
+            balancer: Balancer::Random,
+            service: None,
+            origin: None,
+            ..cluster("tcp", Discovery::Static(Vec::new()), mesh(true), Protocol::Tcp)
+        },
+    ];
+    let endpoints = [
+        (
+            outbound(""),
+            vec![endpoint("127.0.0.1:1", true), endpoint("127.0.0.1:2", false)],
+        ),
+        (outbound("v1"), vec![endpoint("[::1]:1", true)]),
+        (outbound("v2"), Vec::new()),
+    ];
+    let tables = [
+        table("9080", &["reviews", "reviews:9080"], routes()),
+        table("http.80", &["*"], routes()),
+    ];
+    Plan {
+        listeners: by_name(listeners, |part| &part.name),
+        route_tables: by_name(tables, |part| &part.name),
+        clusters: by_name(clusters, |part| &part.name),
+        endpoints: endpoints
+            .into_iter()
+            .map(|(name, endpoints)| (name.into(), Arc::new(Endpoints { endpoints })))
+            .collect(),
+    }
+}
+
+fn by_name<T>(parts: impl IntoIterator<Item = T>, name: fn(&T) -> &Arc<str>) -> BTreeMap<Arc<str>, Arc<T>> {
+    parts
+        .into_iter()
+        .map(|part| (Arc::clone(name(&part)), Arc::new(part)))
+        .collect()
+}
