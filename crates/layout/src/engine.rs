@@ -80,7 +80,6 @@ struct Engine<'a> {
     edges_of: Vec<Vec<usize>>,
     /// Ports that each box needs, sorted.
     ports_of: Vec<Vec<Port>>,
-    label_width: f32,
 }
 
 /// A level with its spec.
@@ -105,12 +104,6 @@ impl<'a> Engine<'a> {
             columns: vec![0; tree.ids.len()],
             edges_of,
             ports_of: vec![Vec::new(); tree.page()],
-            label_width: tree
-                .edges
-                .iter()
-                .filter_map(|edge| edge.label)
-                .map(|label| label.width)
-                .fold(0.0, f32::max),
         };
         engine.assign_columns(page_aspect);
         engine.find_ports();
@@ -121,7 +114,6 @@ impl<'a> Engine<'a> {
     fn assign_columns(&mut self, page_aspect: f32) {
         let tree = self.tree;
         let options = &tree.input.options;
-        let column_gap = options.column_gap + self.label_width;
         let mut sizes = tree.sizes.clone();
         sizes.resize(tree.ids.len(), Size::default());
         let mut local = vec![0; tree.ids.len()];
@@ -147,7 +139,7 @@ impl<'a> Engine<'a> {
                 edges: &edges,
                 known: &known,
                 node_gap: options.node_gap,
-                column_gap,
+                column_gap: options.column_gap,
                 fold: has_boxes.then_some(aspect),
             });
             for (&item, column) in items.iter().zip(columns) {
@@ -326,7 +318,6 @@ impl<'a> Engine<'a> {
                 .collect(),
             links,
             options: tree.input.options,
-            label_width: self.label_width,
             ports,
         };
         let first_edge = spec.ports.len();

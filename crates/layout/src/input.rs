@@ -61,7 +61,7 @@ pub struct EdgeSpec {
 pub struct Options {
     /// Between nodes of one column.
     pub node_gap: f32,
-    /// Between columns, where no label needs more.
+    /// Between columns; wide enough for labels, whose own sizes move nothing.
     pub column_gap: f32,
     /// Between a line and a node, or two lines, that run side by side.
     pub lane_gap: f32,
@@ -73,7 +73,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             node_gap: 18.0,
-            column_gap: 52.0,
+            column_gap: 104.0,
             lane_gap: 10.0,
             aspect: 1.6,
         }

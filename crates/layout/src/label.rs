@@ -2,7 +2,11 @@
 
 use std::collections::HashMap;
 
-use crate::{Layout, Point, Rect, Size, curve::curve, tree::Tree};
+use crate::{
+    Layout, Point, Rect, Size,
+    curve::{Cubic, curve},
+    tree::Tree,
+};
 
 /// Side of a cell of the grid that finds what is near.
 const CELL: f32 = 128.0;
@@ -89,7 +93,7 @@ pub(crate) fn place(tree: &Tree<'_>, layout: &mut Layout) {
 fn candidates(points: &[Point]) -> Vec<Candidate> {
     const STEP: f32 = 6.0;
     let pieces = curve(points);
-    let total: f32 = pieces.iter().map(|piece| piece.length()).sum();
+    let total: f32 = pieces.iter().map(Cubic::length).sum();
     // Long ways are looked at less densely: enough places remain, and time is bounded.
     let step = STEP.max(total / 200.0);
     let mut candidates = Vec::new();

@@ -27,8 +27,6 @@ pub(crate) struct LevelSpec {
     pub(crate) links: Vec<Link>,
     /// Distances and shape.
     pub(crate) options: Options,
-    /// Width of the widest label.
-    pub(crate) label_width: f32,
 }
 
 /// Room around a level's content.

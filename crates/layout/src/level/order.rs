@@ -92,8 +92,10 @@ impl Part<'_> {
     /// Orders all columns.
     pub(super) fn order(&mut self) {
         let near = Neighbours::both(self);
-        let mut scratch = Scratch::default();
-        scratch.by_column = vec![Vec::new(); self.columns.len()];
+        let mut scratch = Scratch {
+            by_column: vec![Vec::new(); self.columns.len()],
+            ..Scratch::default()
+        };
         for (at, piece) in self.pieces.iter().enumerate() {
             scratch.by_column[self.column[piece.left.vertex]].push(at);
         }

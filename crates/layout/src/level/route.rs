@@ -143,8 +143,7 @@ impl Part<'_> {
                 padding + bend + flat_room(column)
             } else {
                 let options = &self.spec.options;
-                let usual = options.column_gap + self.spec.label_width;
-                usual + (0.12 * climb[column]).min(72.0) + flat_room(column)
+                options.column_gap + (0.12 * climb[column]).min(72.0) + flat_room(column)
             }
             .round();
         }
