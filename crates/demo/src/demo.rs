@@ -20,7 +20,7 @@ use crate::{
     embedded,
     fleet::Fleet,
     generator::{GeneratorOptions, Page, Tally, run_generator},
-    mesh::Mesh,
+    mesh::{Mesh, ingress_gateway},
     number::{self, Number},
     probe::{Readiness, wait_until_free},
     scenario::{Overlay, read_scenarios},
@@ -84,6 +84,11 @@ impl Demo {
             Overlay::new(folders.overlay.clone(), folders.mesh.clone()),
             config.clone(),
         );
+        if let Some(text) = ingress_gateway(&config.borrow().objects()) {
+            scenarios
+                .supplement("ingressgateway-of-the-demo.yaml", &text)
+                .await?;
+        }
         if let Some(name) = &options.scenario {
             scenarios.apply(name, 1).await?;
         }

@@ -1,11 +1,14 @@
 //! From the mesh's config to what has to run: instances with their places, their behaviour, and the pages to ask for.
 
 mod entry;
+mod supplement;
 
 use std::{collections::BTreeSet, net::SocketAddr, sync::Arc};
 
 use vigla_config::{Capture, Gateway, Instance, MeshSettings, Object, Snapshot, TargetPort, Workload};
 use vigla_model::ObjectRef;
+
+pub(crate) use supplement::ingress_gateway;
 
 use crate::{
     DemoError,
@@ -259,7 +262,9 @@ fn has_sidecar(written: &Snapshot, workload: &Workload) -> bool {
         _ => (),
     }
     let namespace = ObjectRef::new("", "Namespace", "", workload.namespace.as_str());
-    written.find(&namespace).is_some_and(|namespace| {
+    // Folders often hold no Namespace objects, because the label is set by hand; without sidecars there would be
+    // nothing to see.
+    written.find(&namespace).is_none_or(|namespace| {
         let labels = namespace.labels();
         match labels.get("istio-injection").map(String::as_str) {
             Some(injection) => injection == "enabled",

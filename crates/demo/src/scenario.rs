@@ -197,6 +197,16 @@ impl Scenarios {
         })
     }
 
+    /// Puts a file beside the mesh's own for as long as the demo runs.
+    pub(crate) async fn supplement(&self, file: &str, text: &str) -> Result<(), ScenarioError> {
+        let mut state = self.state.lock().await;
+        // No scenario is called so: names of folders are not empty.
+        state
+            .overlay
+            .put("", &BTreeMap::from([(file.to_owned(), Arc::from(text))]))?;
+        self.taken(&state).await.map(drop)
+    }
+
     fn find(&self, name: &str) -> Result<&ScenarioText, ScenarioError> {
         self.texts.get(name).ok_or_else(|| ScenarioError::Unknown {
             name: name.to_owned(),

@@ -1,9 +1,12 @@
 //! Where traffic enters: the pages for the generator, and the address books of callers without sidecar.
 
-use std::{collections::BTreeMap, net::SocketAddr};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
+};
 
-use vigla_config::{Gateway, Node, Service, Snapshot};
-use vigla_model::Namespace;
+use vigla_config::{Gateway, Node, Server, Service, Snapshot, StringMatch, VirtualService};
+use vigla_model::{Labels, Namespace};
 
 use super::Member;
 use crate::{app::Setup, behaviour::Target, generator::Page};
@@ -54,44 +57,90 @@ fn endpoint_of(mesh: &Snapshot, service: &Service, port: u16, member: &Member) -
     own.map(|endpoint| endpoint.address)
 }
 
-/// `http://HOST/` for each host that a Gateway serves in plain text. A wildcard stands for one name below it.
+/// One page for each host that a Gateway serves in plain text, with the path of the first rule for it.
 fn gateway_pages(mesh: &Snapshot) -> Vec<Page> {
-    let mut pages = Vec::new();
+    let mut pages = BTreeMap::<String, Page>::new();
     for gateway in mesh.objects().iter().filter_map(|object| Gateway::of(object)) {
+        let rules = mesh.virtual_services_of_gateway(gateway.namespace(), gateway.object().name());
         let selector = gateway.selector().unwrap_or_default();
-        for server in gateway.servers() {
-            let Some(port) = server.port().filter(|_| server.protocol() == Some("HTTP")) else {
-                continue;
-            };
-            let mut entries: Vec<SocketAddr> = Vec::new();
-            for service in mesh.services() {
-                let Some(port) = service.port(port) else { continue };
-                entries.extend(
-                    mesh.endpoints(service, port, &selector)
-                        .iter()
-                        .map(|endpoint| endpoint.address),
-                );
-            }
-            for host in server.hosts().filter_map(Node::text) {
-                let host = host.rsplit('/').next().unwrap_or(host);
-                let name = host
-                    .strip_prefix('*')
-                    .map_or_else(|| host.to_owned(), |suffix| format!("any{}", below(suffix)));
-                if let (Ok(target), false) = (Target::parse(&format!("http://{name}/")), entries.is_empty()) {
-                    pages.push(Page {
+        for server in gateway
+            .servers()
+            .filter(|server| server.protocol() == Some("HTTP"))
+        {
+            let entries = entries_of(mesh, server, &selector);
+            for url in server
+                .hosts()
+                .filter_map(Node::text)
+                .flat_map(|host| urls_of(host, &rules))
+            {
+                if let (Ok(target), false) = (Target::parse(&url), entries.is_empty()) {
+                    let page = Page {
                         target,
                         entries: entries.clone(),
-                    });
+                    };
+                    pages.entry(url).or_insert(page);
                 }
             }
         }
     }
-    pages
+    pages.into_values().collect()
 }
 
-/// What follows the `*` of a wildcard; the bare `*` gets a domain that belongs to nobody.
-fn below(suffix: &str) -> &str {
-    if suffix.is_empty() { ".example" } else { suffix }
+/// Where the instances of a gateway take what is meant for one of its servers.
+fn entries_of(mesh: &Snapshot, server: Server<'_>, selector: &Labels) -> Vec<SocketAddr> {
+    let ports = mesh
+        .services()
+        .iter()
+        .filter_map(|service| Some((service, service.port(server.port()?)?)));
+    let endpoints = ports.flat_map(|(service, port)| mesh.endpoints(service, port, selector));
+    let entries: BTreeSet<SocketAddr> = endpoints.map(|endpoint| endpoint.address).collect();
+    entries.into_iter().collect()
+}
+
+/// What to ask for at a server's host: the hosts of rules below a wildcard, or the host itself.
+fn urls_of(host: &str, rules: &[VirtualService<'_>]) -> Vec<String> {
+    let host = host.rsplit('/').next().unwrap_or(host);
+    let mut urls: Vec<String> = Vec::new();
+    for rule in rules {
+        for name in rule.hosts().filter_map(Node::text) {
+            // Of two names that meet, the longer one says more: `*` and `shop.example`.
+            let name = if below(name, host) { name } else { host };
+            if below(name, host) && !name.contains('*') {
+                urls.push(format!("http://{name}{}", path_of(*rule)));
+            }
+        }
+    }
+    if urls.is_empty() {
+        let path = rules.first().map_or("/", |rule| path_of(*rule));
+        // A wildcard stands for any name; this one belongs to nobody.
+        let name = match host.strip_prefix('*') {
+            Some("") => "any.example".to_owned(),
+            Some(suffix) => format!("any{suffix}"),
+            None => host.to_owned(),
+        };
+        urls.push(format!("http://{name}{path}"));
+    }
+    urls
+}
+
+/// Whether a host is the other one, or one of those that the other one's wildcard stands for.
+fn below(host: &str, other: &str) -> bool {
+    host == other
+        || other
+            .strip_prefix('*')
+            .is_some_and(|suffix| host.ends_with(suffix))
+}
+
+/// The first path that a rule asks for exactly or by prefix.
+fn path_of(rule: VirtualService<'_>) -> &str {
+    let mut paths =
+        rule.http()
+            .flat_map(|rule| rule.matches())
+            .filter_map(|wanted| match wanted.string("uri")? {
+                StringMatch::Exact(path) | StringMatch::Prefix(path) => Some(path),
+                StringMatch::Regex(_) => None,
+            });
+    paths.find(|path| path.starts_with('/')).unwrap_or("/")
 }
 
 /// The endpoints of everything that a caller without sidecar calls, by `HOST:PORT`.

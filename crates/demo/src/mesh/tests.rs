@@ -135,8 +135,8 @@ fn without_annotations_the_generator_calls_the_hosts_of_gateways() {
     assert_eq!(
         pages,
         [
-            ("http://shop.example/", entry.clone()),
-            ("http://any.b.example/", entry)
+            ("http://any.b.example/", entry.clone()),
+            ("http://shop.example/", entry)
         ]
     );
 }
@@ -156,4 +156,56 @@ fn replicas_are_instances_of_their_own_up_to_a_bound() {
     assert_eq!(mesh.members.len(), 8);
     assert_eq!(mesh.members[7].key(), "a/many-7");
     assert_eq!(mesh.problems, ["a/many: only 8 of 100 replicas run"]);
+}
+
+#[test]
+fn pages_below_a_wildcard_take_host_and_path_from_the_rules() {
+    let text = "apiVersion: networking.istio.io/v1\nkind: Gateway\nmetadata: {name: g, namespace: a}\n\
+        spec: {selector: {istio: in}, servers: [{port: {number: 80, protocol: HTTP}, hosts: ['*']}]}\n---\n\
+        apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: v, namespace: a}\n\
+        spec: {hosts: [HOST], gateways: [g], http: [{match: [{uri: {exact: /productpage}}], route: [{destination: {host: s}}]}]}\n---\n\
+        apiVersion: v1\nkind: Service\nmetadata: {name: s, namespace: a}\n\
+        spec: {selector: {istio: in}, ports: [{port: 80, targetPort: 8080}]}\n";
+    let workload = deployment("a", "in", "{labels: {istio: in}}");
+    for (host, url) in [
+        ("shop.example", "http://shop.example/productpage"),
+        ("'*'", "http://any.example/productpage"),
+    ] {
+        let mesh = plan_of(&[("t", &text.replace("HOST", host)), ("w", &workload)]);
+        let urls: Vec<_> = mesh.pages.iter().map(|page| page.target.url.as_str()).collect();
+        assert_eq!(urls, [url]);
+    }
+}
+
+#[test]
+fn a_namespace_that_is_not_declared_gets_sidecars() {
+    let mesh = plan_of(&[("w", &deployment("a", "plain", "{}"))]);
+    assert_eq!(outline(&mesh), "a/plain-0 sidecar 127.64.1.1 []\n");
+}
+
+#[test]
+fn a_gateway_that_selects_nobody_gets_istios_ingress_gateway() {
+    let gateway = "apiVersion: networking.istio.io/v1\nkind: Gateway\nmetadata: {name: g, namespace: a}\n\
+        spec: {selector: {istio: ingressgateway}, servers: [{port: {number: 80, protocol: HTTP}, hosts: ['*']}, {port: {number: 8081, protocol: HTTP}, hosts: ['*']}]}\n";
+    let objects = |texts: &[&str]| {
+        texts
+            .iter()
+            .flat_map(|text| read_objects("f", text).objects)
+            .collect::<Vec<_>>()
+    };
+    let added = ingress_gateway(&objects(&[gateway])).unwrap();
+    assert_eq!(ingress_gateway(&objects(&[gateway, &added])), None);
+    let mesh = plan_of(&[("g", gateway), ("added", &added)]);
+    assert_eq!(
+        outline(&mesh),
+        "istio-system/istio-ingressgateway-0 gateway 127.64.1.1 []\n"
+    );
+    let entries: Vec<String> = mesh.pages[0].entries.iter().map(ToString::to_string).collect();
+    assert_eq!(entries, ["127.64.1.1:8080"]);
+    assert_eq!(
+        ingress_gateway(&objects(&[
+            &gateway.replace("istio: ingressgateway", "my: gateway")
+        ])),
+        None
+    );
 }
