@@ -223,3 +223,6 @@ impl Supervision {
         change(&mut self.life.lock().expect("nothing panics while it holds the state"));
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -93,6 +93,16 @@ impl Launch {
         }
     }
 
+    /// A shell script in a sidecar's place.
+    #[cfg(test)]
+    pub(super) fn shell(script: &str) -> Self {
+        Self {
+            program: Program::ViglaProxy,
+            proxy: "/bin/sh".into(),
+            arguments: vec!["-c".into(), script.into()],
+        }
+    }
+
     /// The program that is run.
     pub(crate) fn path(&self) -> &Path {
         &self.proxy
