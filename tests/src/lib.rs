@@ -1,1 +1,20 @@
-//! Helpers of the end to end tests.
+//! What end to end tests stand on: a demo as a child process, its API, a real browser.
+//!
+//! `cargo xtask test` builds the programs and names them in variables; without these a test says
+//! "skipped" aloud and passes, so that a bare `cargo test` works everywhere.
+
+mod api;
+mod browser;
+mod demo;
+mod given;
+mod output;
+mod processes;
+mod wait;
+
+pub use api::{EdgeExt, GraphExt, Name};
+pub use browser::{Browser, Violation};
+pub use demo::{Demo, Options};
+pub use given::{Given, given, run_as_root};
+pub use output::output;
+pub use processes::{Process, listening_addresses, processes_that_mention};
+pub use wait::{until, until_some};
