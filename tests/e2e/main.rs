@@ -4,5 +4,8 @@
 //! after the other. Each file is one promise of the README or of SECURITY.md.
 
 mod bookinfo;
+mod envoy;
+mod numbers;
 mod processes;
 mod safety;
+mod scenarios;

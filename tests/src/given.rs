@@ -53,5 +53,8 @@ pub(crate) fn skip(reason: &str) {
         return;
     }
     let test = std::thread::current().name().unwrap_or("a test").to_owned();
-    writeln!(std::io::stderr(), "skipped: {test}: {reason}").ok();
+    // One write, so that tests side by side do not mix their lines.
+    std::io::stderr()
+        .write_all(format!("skipped: {test}: {reason}\n").as_bytes())
+        .ok();
 }

@@ -5,7 +5,9 @@
 
 mod api;
 mod browser;
+mod counts;
 mod demo;
+mod expectation;
 mod given;
 mod output;
 mod processes;
@@ -13,7 +15,9 @@ mod wait;
 
 pub use api::{EdgeExt, GraphExt, Name};
 pub use browser::{Browser, Violation};
+pub use counts::{AppCounts, read_counts};
 pub use demo::{Demo, Options};
+pub use expectation::Expectation;
 pub use given::{Given, given, run_as_root};
 pub use output::output;
 pub use processes::{Process, listening_addresses, processes_that_mention};
