@@ -9,11 +9,12 @@ use std::{
 
 use fantoccini::{Client, ClientBuilder, Locator, elements::Element};
 use hyper_util::client::legacy::connect::HttpConnector;
+use rustix::process::{Pid, Signal};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
 
-use crate::{Given, given, output, until_some};
+use crate::{Given, given, output, processes_that_mention, until_some};
 
 /// The first session on a busy machine took 5 s; ten times that is a browser that does not come.
 const SESSION_DEADLINE: Duration = Duration::from_secs(60);
@@ -197,14 +198,13 @@ impl Browser {
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        // The driver ends its browsers on this signal; killing it would leave them running.
-        let id = i32::try_from(self.driver.id())
-            .ok()
-            .and_then(rustix::process::Pid::from_raw);
-        if let Some(id) = id {
-            rustix::process::kill_process(id, rustix::process::Signal::TERM).ok();
-        }
+        // The driver does not end its browser when it is ended itself.
+        self.driver.kill().ok();
         self.driver.wait().ok();
+        for process in processes_that_mention(&self.profile.path().display().to_string()) {
+            let id = i32::try_from(process.id).ok().and_then(Pid::from_raw);
+            id.map(|id| rustix::process::kill_process(id, Signal::KILL).ok());
+        }
         // Chromium writes into its profile until it is gone; what is left of it is not worth a failure.
         fs::remove_dir_all(self.profile.path()).ok();
     }
