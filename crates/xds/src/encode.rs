@@ -60,7 +60,7 @@ pub fn encode_secret(name: &str, secret: &Secret) -> Resource {
     Resource::new(name.into(), &any, hasher.finish())
 }
 
-fn resource(name: &Arc<str>, message: &(impl Message + Name), content: &impl fmt::Debug) -> Resource {
+fn resource(name: &Arc<str>, message: &impl Name, content: &impl fmt::Debug) -> Resource {
     Resource::new(Arc::clone(name), &pack(message).encode_to_vec(), hash_of(content))
 }
 

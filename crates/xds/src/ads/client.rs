@@ -358,3 +358,6 @@ fn cluster_secrets(cluster: &Cluster) -> Vec<Arc<str>> {
         UpstreamTls::Mesh { .. } => vec![WORKLOAD_SECRET.into(), ROOTS_SECRET.into()],
     }
 }
+
+#[cfg(test)]
+mod tests;

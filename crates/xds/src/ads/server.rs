@@ -1,1 +1,423 @@
-//! The control plane's end of one ADS stream.
+//! The control plane's end of one ADS stream: what the proxy asked for, has, refused, and gets next.
+//!
+//! - Push order: clusters, endpoints, listeners, route tables, secrets. At most one answer of a kind is on its
+//!   way; what changes meanwhile is sent once, in its newest form, after the answer is acknowledged.
+//! - Make before break: listeners and route tables wait until new clusters have their endpoints, and a removed
+//!   cluster stays until the proxy has acknowledged listeners and route tables without it.
+//! - Whatever a proxy fails to say, nothing waits longer than [`PATIENCE`].
+//!
+//! Moments are durations since any fixed start, such as that of the stream.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
+
+use crate::{Resource, ResourceKind, Resources, resource::version_of};
+
+/// How long an acknowledgement is waited for before the stream goes on without it.
+pub const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What a proxy says about one kind of resource.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    /// The kind.
+    pub kind: ResourceKind,
+    /// Version that the proxy has in force; empty for none.
+    pub version: Arc<str>,
+    /// Nonce of the answer that this replies to; empty on first contact.
+    pub nonce: Arc<str>,
+    /// Names that it wants; empty for all.
+    pub names: BTreeSet<Arc<str>>,
+    /// Why it refuses the answer.
+    pub error: Option<Arc<str>>,
+}
+
+/// What a request meant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// The proxy asked for something.
+    Subscribed(ResourceKind),
+    /// It took an answer.
+    Acknowledged {
+        /// The kind.
+        kind: ResourceKind,
+        /// Version of the answer.
+        version: Arc<str>,
+        /// Time since the answer was sent.
+        took: Duration,
+    },
+    /// It refused an answer and stays with what it had.
+    Refused {
+        /// The kind.
+        kind: ResourceKind,
+        /// Version of the answer.
+        version: Arc<str>,
+        /// Names in the answer.
+        names: Vec<Arc<str>>,
+        /// The proxy's reason.
+        text: Arc<str>,
+    },
+    /// It replied to an answer that has a successor: nothing to do.
+    Stale,
+}
+
+/// An answer to send.
+#[derive(Debug, Clone)]
+pub struct Push {
+    /// The kind.
+    pub kind: ResourceKind,
+    /// Version of all that the proxy is to have of the kind.
+    pub version: Arc<str>,
+    /// Names this answer.
+    pub nonce: Arc<str>,
+    /// What to send: everything of a wildcard kind, else what changed.
+    pub resources: Vec<Resource>,
+}
+
+/// What a proxy has of one kind.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct KindStatus {
+    /// Last acknowledged version, and when.
+    pub acknowledged: Option<(Arc<str>, Duration)>,
+    /// The refusal of the last answer; `None` when it was taken.
+    pub refused: Option<Arc<str>>,
+}
+
+/// One stream.
+#[derive(Debug)]
+pub struct Stream {
+    target: Arc<Resources>,
+    target_since: Duration,
+    kinds: [Kind; 5],
+    nonces: u64,
+    /// Clusters that the target has no more, until nothing can lead to them.
+    retained: BTreeMap<Arc<str>, Resource>,
+    retained_since: Duration,
+}
+
+#[derive(Debug, Default)]
+struct Kind {
+    /// Names that are wanted (empty for wildcard kinds); `None` before the first request.
+    names: Option<BTreeSet<Arc<str>>>,
+    /// What the proxy has or was sent, by hash.
+    sent: BTreeMap<Arc<str>, u64>,
+    /// Version that was sent last, or that the proxy brought along.
+    version: Option<Arc<str>>,
+    /// Nonce of the last answer.
+    nonce: Arc<str>,
+    in_flight: Option<InFlight>,
+    status: KindStatus,
+}
+
+#[derive(Debug)]
+struct InFlight {
+    since: Duration,
+    names: Vec<Arc<str>>,
+}
+
+impl Stream {
+    /// A new stream towards a proxy that is to have `target`.
+    pub fn new(target: Arc<Resources>, now: Duration) -> Self {
+        Self {
+            target,
+            target_since: now,
+            kinds: <[Kind; 5]>::default(),
+            nonces: 0,
+            retained: BTreeMap::new(),
+            retained_since: now,
+        }
+    }
+
+    /// Changes what the proxy is to have.
+    pub fn set_target(&mut self, target: Arc<Resources>, now: Duration) {
+        let kind = ResourceKind::Cluster;
+        let (old, new) = (self.target.of(kind), target.of(kind));
+        for name in self.kinds[kind.index()]
+            .sent
+            .keys()
+            .filter(|name| !new.contains(name))
+        {
+            if let Some(resource) = old.get(name) {
+                self.retained.insert(Arc::clone(name), resource.clone());
+                self.retained_since = now;
+            }
+        }
+        self.retained.retain(|name, _| !new.contains(name));
+        self.target = target;
+        self.target_since = now;
+    }
+
+    /// Takes a request.
+    pub fn receive(&mut self, request: Request, now: Duration) -> Event {
+        let kind = request.kind;
+        if self.kinds[kind.index()].names.is_none() {
+            self.subscribe(request, now);
+            return Event::Subscribed(kind);
+        }
+        let state = &mut self.kinds[kind.index()];
+        if !request.nonce.is_empty() && request.nonce != state.nonce {
+            return Event::Stale;
+        }
+        let event = match state.in_flight.take_if(|_| !request.nonce.is_empty()) {
+            Some(answer) => state.settle(kind, answer, request.error, now),
+            None => Event::Subscribed(kind),
+        };
+        if !kind.is_wildcard() {
+            state.sent.retain(|name, _| request.names.contains(name));
+            state.names = Some(request.names);
+        }
+        event
+    }
+
+    /// The next answer to send, if any. Call it until there is none, and again after each request, each change
+    /// of the target, and at [`Stream::deadline`].
+    pub fn poll(&mut self, now: Duration) -> Option<Push> {
+        self.release(now);
+        for kind in ResourceKind::ALL {
+            let held = matches!(kind, ResourceKind::Listener | ResourceKind::RouteTable)
+                && now < self.target_since + PATIENCE
+                && !self.clusters_are_settled();
+            if !held && let Some(push) = self.push(kind, now) {
+                return Some(push);
+            }
+        }
+        None
+    }
+
+    /// When waiting ends at the latest; `None` when nothing is waited for.
+    pub fn deadline(&self, now: Duration) -> Option<Duration> {
+        let in_flight = self.kinds.iter().filter_map(|kind| kind.in_flight.as_ref());
+        let unsettled = (!self.clusters_are_settled()).then_some(self.target_since);
+        let retained =
+            (!self.retained.is_empty() && !self.routes_are_refused()).then_some(self.retained_since);
+        in_flight
+            .map(|answer| answer.since)
+            .chain(unsettled)
+            .chain(retained)
+            .map(|since| since + PATIENCE)
+            .filter(|end| *end > now)
+            .min()
+    }
+
+    /// Whether the proxy has all it asked for, and took it.
+    pub fn is_in_sync(&self) -> bool {
+        self.retained.is_empty()
+            && ResourceKind::ALL.into_iter().all(|kind| {
+                let state = &self.kinds[kind.index()];
+                state.in_flight.is_none() && state.status.refused.is_none() && !self.is_behind(kind)
+            })
+    }
+
+    /// Whether something was asked for.
+    pub fn is_subscribed(&self, kind: ResourceKind) -> bool {
+        self.kinds[kind.index()].names.is_some()
+    }
+
+    /// What the proxy has of a kind.
+    pub fn status(&self, kind: ResourceKind) -> &KindStatus {
+        &self.kinds[kind.index()].status
+    }
+
+    /// First contact about a kind. What a reconnecting proxy has already is not sent again: versions are hashes
+    /// over names and contents, so an equal version means equal content.
+    fn subscribe(&mut self, request: Request, now: Duration) {
+        let kind = request.kind;
+        let names = if kind.is_wildcard() {
+            BTreeSet::new()
+        } else {
+            request.names
+        };
+        self.kinds[kind.index()].names = Some(names);
+        let desired = self.desired(kind);
+        let version = version_of(&desired);
+        if request.version == version {
+            let state = &mut self.kinds[kind.index()];
+            state.sent = hashes(&desired);
+            state.status.acknowledged = Some((Arc::clone(&version), now));
+            state.version = Some(version);
+        }
+    }
+
+    /// What the proxy is to have of a kind now, by name.
+    fn desired(&self, kind: ResourceKind) -> Vec<Resource> {
+        let set = self.target.of(kind);
+        match (kind, &self.kinds[kind.index()].names) {
+            (_, None) => Vec::new(),
+            (ResourceKind::Cluster, _) if !self.retained.is_empty() => {
+                let mut all: BTreeMap<_, _> = self.retained.iter().collect();
+                all.extend(set.iter().map(|resource| (&resource.name, resource)));
+                all.into_values().cloned().collect()
+            }
+            (ResourceKind::Cluster | ResourceKind::Listener, _) => set.iter().cloned().collect(),
+            (_, Some(names)) => names.iter().filter_map(|name| set.get(name)).cloned().collect(),
+        }
+    }
+
+    /// Whether there is something to send, were nothing in flight.
+    fn is_behind(&self, kind: ResourceKind) -> bool {
+        let state = &self.kinds[kind.index()];
+        state.names.is_some() && !state.missing(kind, &self.desired(kind)).1
+    }
+
+    fn push(&mut self, kind: ResourceKind, now: Duration) -> Option<Push> {
+        let state = &self.kinds[kind.index()];
+        state.names.as_ref()?;
+        if state
+            .in_flight
+            .as_ref()
+            .is_some_and(|answer| now < answer.since + PATIENCE)
+        {
+            return None;
+        }
+        let desired = self.desired(kind);
+        let (version, up_to_date) = state.missing(kind, &desired);
+        if up_to_date {
+            return None;
+        }
+        let resources: Vec<_> = if kind.is_wildcard() {
+            desired
+        } else {
+            let is_new = |resource: &Resource| state.sent.get(&resource.name) != Some(&resource.hash);
+            desired.into_iter().filter(is_new).collect()
+        };
+        if kind == ResourceKind::Cluster {
+            self.forget_endpoints(&resources);
+        }
+        self.nonces += 1;
+        let state = &mut self.kinds[kind.index()];
+        if kind.is_wildcard() {
+            state.sent.clear();
+        }
+        state.sent.extend(hashes(&resources));
+        state.version = Some(Arc::clone(&version));
+        state.nonce = self.nonces.to_string().into();
+        state.in_flight = Some(InFlight {
+            since: now,
+            names: resources
+                .iter()
+                .map(|resource| Arc::clone(&resource.name))
+                .collect(),
+        });
+        Some(Push {
+            kind,
+            version,
+            nonce: Arc::clone(&state.nonce),
+            resources,
+        })
+    }
+
+    /// A proxy that gets a changed cluster waits for its endpoints anew, even when those have not changed.
+    fn forget_endpoints(&mut self, clusters: &[Resource]) {
+        let before = std::mem::take(&mut self.kinds[ResourceKind::Cluster.index()].sent);
+        let endpoints = &mut self.kinds[ResourceKind::Endpoints.index()].sent;
+        for cluster in clusters {
+            if before.get(&cluster.name) != Some(&cluster.hash) {
+                endpoints.remove(&cluster.name);
+            }
+        }
+    }
+
+    /// Whether every cluster has arrived with its endpoints.
+    fn clusters_are_settled(&self) -> bool {
+        let clusters = &self.kinds[ResourceKind::Cluster.index()];
+        if clusters.names.is_none() || clusters.status.refused.is_some() {
+            return true; // There is nothing to wait for.
+        }
+        let endpoints = &self.kinds[ResourceKind::Endpoints.index()];
+        let arrived = |resource: &Resource| {
+            !self.target.of(ResourceKind::Cluster).contains(&resource.name)
+                || endpoints.sent.get(&resource.name) == Some(&resource.hash)
+        };
+        clusters.in_flight.is_none()
+            && !self.is_behind(ResourceKind::Cluster)
+            && (endpoints.status.refused.is_some()
+                || endpoints.in_flight.is_none()
+                    && self.target.of(ResourceKind::Endpoints).iter().all(arrived))
+    }
+
+    /// Lets removed clusters go when nothing in the proxy leads to them any more.
+    fn release(&mut self, now: Duration) {
+        if self.retained.is_empty() {
+            return;
+        }
+        let routes = [ResourceKind::Listener, ResourceKind::RouteTable];
+        let gone = routes.into_iter().all(|kind| {
+            let state = &self.kinds[kind.index()];
+            state.in_flight.is_none() && state.status.refused.is_none() && !self.is_behind(kind)
+        });
+        // Who refused the new routes goes on with the old ones, and needs their clusters.
+        if gone || (now >= self.retained_since + PATIENCE && !self.routes_are_refused()) {
+            self.retained.clear();
+        }
+    }
+
+    fn routes_are_refused(&self) -> bool {
+        [ResourceKind::Listener, ResourceKind::RouteTable]
+            .into_iter()
+            .any(|kind| self.kinds[kind.index()].status.refused.is_some())
+    }
+}
+
+impl Kind {
+    /// Version of what is desired, and whether the proxy has it or was sent it.
+    fn missing(&self, kind: ResourceKind, desired: &[Resource]) -> (Arc<str>, bool) {
+        let version = version_of(desired);
+        let same = self.version.as_ref() == Some(&version);
+        // A refused version is not sent again, whole or in part.
+        let up_to_date = if kind.is_wildcard() || self.status.refused.is_some() {
+            same
+        } else {
+            desired
+                .iter()
+                .all(|resource| self.sent.get(&resource.name) == Some(&resource.hash))
+        };
+        (version, up_to_date)
+    }
+
+    fn settle(
+        &mut self,
+        kind: ResourceKind,
+        answer: InFlight,
+        error: Option<Arc<str>>,
+        now: Duration,
+    ) -> Event {
+        let version = self.version.clone().expect("an answer in flight has a version");
+        match error {
+            None => {
+                self.status = KindStatus {
+                    acknowledged: Some((Arc::clone(&version), now)),
+                    refused: None,
+                };
+                Event::Acknowledged {
+                    kind,
+                    version,
+                    took: now.saturating_sub(answer.since),
+                }
+            }
+            Some(text) => {
+                for name in &answer.names {
+                    self.sent.remove(name);
+                }
+                self.status.refused = Some(Arc::clone(&text));
+                Event::Refused {
+                    kind,
+                    version,
+                    names: answer.names,
+                    text,
+                }
+            }
+        }
+    }
+}
+
+fn hashes(resources: &[Resource]) -> BTreeMap<Arc<str>, u64> {
+    let pairs = resources
+        .iter()
+        .map(|resource| (Arc::clone(&resource.name), resource.hash));
+    pairs.collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -21,7 +21,7 @@ pub(crate) fn write(edits: &HeaderEdits) -> (Vec<HeaderValueOption>, Vec<String>
         .map(|(name, value)| option(name, value, HeaderAppendAction::AppendIfExistsOrAdd));
     (
         set.chain(add).collect(),
-        edits.remove.iter().map(|name| name.to_string()).collect(),
+        edits.remove.iter().map(ToString::to_string).collect(),
     )
 }
 

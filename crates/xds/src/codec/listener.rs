@@ -116,7 +116,7 @@ fn write_chain(listener: &Listener, chain: &FilterChain, options: EncodeOptions<
             .matches
             .server_names
             .iter()
-            .map(|name| name.to_string())
+            .map(ToString::to_string)
             .collect(),
         ..FilterChainMatch::default()
     };

@@ -37,18 +37,27 @@ impl Fields {
     }
 
     pub(crate) fn identity(self, peer: &PeerIdentity) -> Self {
-        self.text("cluster", peer.cluster.as_ref().map(|name| name.as_str()))
-            .text("namespace", peer.namespace.as_ref().map(|name| name.as_str()))
-            .text("workload", peer.workload.as_ref().map(|name| name.as_str()))
-            .text("app", peer.app.as_ref().map(|name| name.as_str()))
-            .text("version", peer.version.as_ref().map(|name| name.as_str()))
-            .text("principal", peer.principal.as_ref().map(ToString::to_string))
+        self.text(
+            "cluster",
+            peer.cluster.as_ref().map(vigla_model::ClusterName::as_str),
+        )
+        .text(
+            "namespace",
+            peer.namespace.as_ref().map(vigla_model::Namespace::as_str),
+        )
+        .text(
+            "workload",
+            peer.workload.as_ref().map(vigla_model::WorkloadName::as_str),
+        )
+        .text("app", peer.app.as_ref().map(vigla_model::AppName::as_str))
+        .text("version", peer.version.as_ref().map(vigla_model::Version::as_str))
+        .text("principal", peer.principal.as_ref().map(ToString::to_string))
     }
 
     /// The service by its host, and for metrics its name and namespace (Istio's `destination_service_*`).
     pub(crate) fn service(self, service: Option<&Fqdn>) -> Self {
         let (name, namespace) = service_labels(service);
-        self.text("service", service.map(|host| host.as_str()))
+        self.text("service", service.map(Fqdn::as_str))
             .text("service_name", name)
             .text("service_namespace", namespace)
     }

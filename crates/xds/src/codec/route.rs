@@ -40,7 +40,7 @@ pub(crate) fn read(message: &RouteConfiguration) -> Result<RouteTable, Reason> {
 fn write_host(host: &VirtualHost) -> HostMessage {
     HostMessage {
         name: host.name.to_string(),
-        domains: host.domains.iter().map(|domain| domain.to_string()).collect(),
+        domains: host.domains.iter().map(ToString::to_string).collect(),
         routes: host.routes.iter().map(write_route).collect(),
         ..HostMessage::default()
     }
