@@ -2,8 +2,10 @@
 //!
 //! A source that cannot answer says so with an error; it never answers with nothing instead.
 
+mod folder;
 mod mesh_config;
 mod metrics;
 
+pub use folder::{FolderError, FolderSource};
 pub use mesh_config::{ConfigError, ConfigFile, ConfigSource, ConfigState};
 pub use metrics::{MetricSource, SourceError};
