@@ -1,18 +1,19 @@
 //! [`Plan`] to Envoy v3 messages.
 
 use std::{
+    collections::{BTreeMap, HashMap},
     fmt::{self, Write},
     hash::Hasher,
-    path::Path,
-    sync::Arc,
+    path::{Path, PathBuf},
+    sync::{Arc, Weak},
 };
 
 use prost::{Message, Name};
 use twox_hash::XxHash64;
-use vigla_dataplane::Plan;
+use vigla_dataplane::{Cluster, Endpoints, Listener, Plan, RouteTable};
 
 use crate::{
-    Resource, ResourceKind, Resources, Secret,
+    Resource, ResourceKind, ResourceSet, Resources, Secret,
     codec::{cluster, endpoint, listener, pack, route, secret},
 };
 
@@ -26,28 +27,79 @@ pub struct EncodeOptions<'a> {
 
 /// Encodes a plan. Secrets are not part of it; see [`encode_secret`].
 pub fn encode(plan: &Plan, options: EncodeOptions<'_>) -> Resources {
-    let mut resources = Resources::default();
-    *resources.of_mut(ResourceKind::Cluster) = plan
-        .clusters
-        .values()
-        .map(|part| resource(&part.name, &cluster::write(part), part))
-        .collect();
-    *resources.of_mut(ResourceKind::Endpoints) = plan
-        .endpoints
-        .iter()
-        .map(|(name, part)| resource(name, &endpoint::write(name, &part.endpoints), part))
-        .collect();
-    *resources.of_mut(ResourceKind::Listener) = plan
-        .listeners
-        .values()
-        .map(|part| resource(&part.name, &listener::write(part, options), &(part, options)))
-        .collect();
-    *resources.of_mut(ResourceKind::RouteTable) = plan
-        .route_tables
-        .values()
-        .map(|part| resource(&part.name, &route::write(part), part))
-        .collect();
-    resources
+    Encoder::default().encode(plan, options)
+}
+
+/// Encodes plans, and remembers the encoded form of their parts: a part that plans or revisions share (the same
+/// `Arc`) is encoded once, and its bytes are shared by all streams.
+#[derive(Debug, Default)]
+pub struct Encoder {
+    clusters: Shelf<Cluster>,
+    endpoints: Shelf<Endpoints>,
+    /// By file of the access log: it is part of a listener's encoding.
+    listeners: BTreeMap<Option<PathBuf>, Shelf<Listener>>,
+    tables: Shelf<RouteTable>,
+}
+
+impl Encoder {
+    /// Encodes a plan. Secrets are not part of it; see [`encode_secret`].
+    pub fn encode(&mut self, plan: &Plan, options: EncodeOptions<'_>) -> Resources {
+        let mut resources = Resources::default();
+        *resources.of_mut(ResourceKind::Cluster) = self.clusters.encode(&plan.clusters, |name, part| {
+            resource(name, &cluster::write(part), part)
+        });
+        *resources.of_mut(ResourceKind::Endpoints) = self.endpoints.encode(&plan.endpoints, |name, part| {
+            resource(name, &endpoint::write(name, &part.endpoints), part)
+        });
+        let log = options.access_log.map(Path::to_owned);
+        let listeners = self.listeners.entry(log).or_default();
+        *resources.of_mut(ResourceKind::Listener) = listeners.encode(&plan.listeners, |name, part| {
+            resource(name, &listener::write(part, options), &(part, options))
+        });
+        *resources.of_mut(ResourceKind::RouteTable) = self.tables.encode(&plan.route_tables, |name, part| {
+            resource(name, &route::write(part), part)
+        });
+        resources
+    }
+
+    /// Forgets parts that no plan holds any more. Call it after each revision: it is what bounds the size.
+    pub fn forget_unused(&mut self) {
+        self.clusters.forget_unused();
+        self.endpoints.forget_unused();
+        self.listeners.values_mut().for_each(Shelf::forget_unused);
+        self.listeners.retain(|_, shelf| !shelf.0.is_empty());
+        self.tables.forget_unused();
+    }
+}
+
+/// Encoded parts by address and name. The weak pointer keeps the address from being used again.
+#[derive(Debug)]
+struct Shelf<T>(HashMap<(usize, Arc<str>), (Weak<T>, Resource)>);
+
+impl<T> Default for Shelf<T> {
+    fn default() -> Self {
+        Self(HashMap::new())
+    }
+}
+
+impl<T> Shelf<T> {
+    fn encode(
+        &mut self,
+        parts: &BTreeMap<Arc<str>, Arc<T>>,
+        encode: impl Fn(&Arc<str>, &T) -> Resource,
+    ) -> ResourceSet {
+        let encoded = parts.iter().map(|(name, part)| {
+            let key = (Arc::as_ptr(part).addr(), Arc::clone(name));
+            let entry = self.0.entry(key);
+            let (_, resource) = entry.or_insert_with(|| (Arc::downgrade(part), encode(name, part.as_ref())));
+            resource.clone()
+        });
+        encoded.collect()
+    }
+
+    fn forget_unused(&mut self) {
+        self.0.retain(|_, (part, _)| part.strong_count() > 0);
+    }
 }
 
 /// Encodes a secret under its SDS name.

@@ -29,5 +29,5 @@ pub use self::{
     ads::client,
     bootstrap::{BootstrapOptions, bootstrap},
     decode::{DecodeError, Decoded, decode, decode_any},
-    encode::{EncodeOptions, encode, encode_secret},
+    encode::{EncodeOptions, Encoder, encode, encode_secret},
 };

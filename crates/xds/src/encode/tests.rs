@@ -46,6 +46,26 @@ fn the_access_log_is_part_of_a_listeners_hash_but_not_of_its_plan() {
 }
 
 #[test]
+fn a_shared_part_is_encoded_once_and_forgotten_with_its_last_plan() {
+    let mut encoder = Encoder::default();
+    let plan = sample::plan(9080);
+    let first = encoder.encode(&plan, EncodeOptions::default());
+    let again = encoder.encode(&plan.clone(), EncodeOptions::default());
+    for (a, b) in first
+        .of(ResourceKind::RouteTable)
+        .iter()
+        .zip(again.of(ResourceKind::RouteTable).iter())
+    {
+        assert_eq!(a.framed().as_ptr(), b.framed().as_ptr());
+    }
+    encoder.forget_unused();
+    assert!(!encoder.tables.0.is_empty());
+    drop(plan);
+    encoder.forget_unused();
+    assert!(encoder.tables.0.is_empty() && encoder.listeners.is_empty());
+}
+
+#[test]
 fn a_secret_is_read_back_and_keeps_its_key_to_itself() {
     let secret = Secret::Certificate {
         chain_pem: "chain".to_owned(),
