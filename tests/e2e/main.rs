@@ -4,6 +4,7 @@
 //! after the other. Each file is one promise of the README or of SECURITY.md.
 
 mod bookinfo;
+mod browser;
 mod envoy;
 mod numbers;
 mod processes;
