@@ -4,7 +4,6 @@
 //! after the other. Each file is one promise of the README or of SECURITY.md.
 
 mod bookinfo;
-mod browser;
 mod envoy;
 mod numbers;
 mod processes;

@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use vigla_config::{MeshSettings, Snapshot};
 use vigla_model::ClusterName;
-use vigla_sources::{ConfigSource, ConfigState};
+use vigla_sources::{ConfigSource, ConfigState, FolderSource};
 
 use crate::{
     AppCounts, DemoError, DemoOptions, GeneratorStatus, LogTail, Scenarios, SidecarStatus,
@@ -77,14 +77,15 @@ impl Demo {
         let base = options.runtime_dir.clone().unwrap_or_else(number::runtime_dir);
         let number = Number::take(&base, options.capture)?;
         let folders = Folders::make(&options, number.run_dir())?;
-        let config_source = folders.open().await?;
+        let config_source = Arc::new(folders.open()?);
         let config = config_source.watch();
         let scenarios = Scenarios::new(
             read_scenarios(embedded::scenarios(), &folders.mesh),
-            Overlay::new(folders.overlay.clone(), folders.mesh.clone()),
-            config.clone(),
+            Overlay::new(folders.overlay.clone()),
+            config_source.clone(),
         );
-        if let Some(text) = ingress_gateway(&config.borrow().objects()) {
+        let added = ingress_gateway(&config.borrow().objects());
+        if let Some(text) = added {
             scenarios
                 .supplement("ingressgateway-of-the-demo.yaml", &text)
                 .await?;
@@ -292,42 +293,12 @@ impl Folders {
         })
     }
 
-    async fn open(&self) -> Result<Arc<dyn ConfigSource>, DemoError> {
-        Ok(Arc::new(Once(watch::Sender::new(Arc::new(read_once(
-            &self.mesh,
-        )?)))))
+    fn open(&self) -> Result<FolderSource, DemoError> {
+        FolderSource::open(&[&self.mesh, &self.overlay]).map_err(|error| DemoError::Mesh {
+            path: self.mesh.clone(),
+            reason: error.to_string(),
+        })
     }
-}
-
-struct Once(watch::Sender<Arc<ConfigState>>);
-
-impl ConfigSource for Once {
-    fn name(&self) -> &str {
-        "folder"
-    }
-    fn watch(&self) -> watch::Receiver<Arc<ConfigState>> {
-        self.0.subscribe()
-    }
-}
-
-fn read_once(dir: &Path) -> Result<ConfigState, DemoError> {
-    let mut state = ConfigState {
-        revision: 1,
-        ..ConfigState::default()
-    };
-    for entry in fs::read_dir(dir).map_err(DemoError::file(dir))?.flatten() {
-        let text = fs::read_to_string(entry.path()).map_err(DemoError::file(entry.path()))?;
-        let name = entry.file_name().to_string_lossy().into_owned();
-        let read = vigla_config::read_objects(&name, &text);
-        state.errors.extend(read.errors);
-        let file = vigla_sources::ConfigFile {
-            name: name.into(),
-            text: text.into(),
-            objects: read.objects,
-        };
-        state.files.push(Arc::new(file));
-    }
-    Ok(state)
 }
 
 /// Keeps what runs in line with the config.

@@ -6,22 +6,14 @@
 mod overlay;
 mod read;
 
-use std::{
-    collections::BTreeMap,
-    path::PathBuf,
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::{collections::BTreeMap, fmt, io, sync::Arc, time::SystemTime};
 
 use thiserror::Error;
-use tokio::sync::{Mutex, watch};
-use vigla_sources::ConfigState;
+use tokio::sync::Mutex;
+use vigla_sources::{ConfigState, FolderSource};
 
 pub(crate) use overlay::Overlay;
 pub(crate) use read::{ScenarioText, read_scenarios};
-
-/// The longest that the config source may take to see a change of the overlay; it usually takes milliseconds.
-const DEADLINE: Duration = Duration::from_secs(10);
 
 /// One scenario, for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,26 +74,15 @@ pub enum ScenarioError {
         /// The file that both change.
         file: String,
     },
-    /// The overlay cannot be written.
-    #[error("cannot write `{}`", path.display())]
-    Overlay {
-        /// The file or folder.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: std::io::Error,
-    },
-    /// The config source has not taken the change.
-    #[error("the config source has not taken the change within {} s", DEADLINE.as_secs())]
-    NotTaken,
+    /// The overlay in the run directory cannot be written.
+    #[error("the overlay in the run directory cannot be written")]
+    Overlay(#[from] io::Error),
 }
 
 /// Applies and undoes scenarios.
-#[derive(Debug)]
 pub struct Scenarios {
     texts: BTreeMap<String, ScenarioText>,
-    /// Files of the mesh as they are without any scenario.
-    config: watch::Receiver<Arc<ConfigState>>,
+    source: Arc<FolderSource>,
     state: Mutex<State>,
 }
 
@@ -115,13 +96,13 @@ impl Scenarios {
     pub(crate) fn new(
         texts: BTreeMap<String, ScenarioText>,
         overlay: Overlay,
-        config: watch::Receiver<Arc<ConfigState>>,
+        source: Arc<FolderSource>,
     ) -> Self {
         let state = Mutex::new(State {
             overlay,
             applied: BTreeMap::new(),
         });
-        Self { texts, config, state }
+        Self { texts, source, state }
     }
 
     /// All scenarios, by name.
@@ -142,7 +123,7 @@ impl Scenarios {
     /// Scenarios that change different files may be applied together.
     ///
     /// # Errors
-    /// When there is no such scenario or step, an applied one changes the same file, or the change does not arrive.
+    /// When there is no such scenario or step, an applied one changes the same file, or the overlay cannot be written.
     pub async fn apply(&self, name: &str, step: u32) -> Result<Applied, ScenarioError> {
         let text = self.find(name)?;
         let steps = text.last_step();
@@ -164,47 +145,49 @@ impl Scenarios {
                 });
             }
         }
-        if state.applied.get(name).is_none_or(|(have, _)| *have != step) {
-            state.overlay.put(name, &files)?;
-            state.applied.insert(name.to_owned(), (step, SystemTime::now()));
-        }
-        let revision = self.taken(&state).await?;
+        let State { overlay, applied } = &mut *state;
+        let config = if applied.get(name).is_some_and(|(have, _)| *have == step) {
+            self.source.state()
+        } else {
+            applied.insert(name.to_owned(), (step, SystemTime::now()));
+            self.change(|| overlay.put(name, &files))?
+        };
         Ok(Applied {
             name: name.to_owned(),
             step,
             steps,
-            revision,
+            revision: config.revision,
         })
     }
 
     /// Undoes a scenario, whatever its step. Undoing what is not applied changes nothing.
     ///
     /// # Errors
-    /// When there is no such scenario, or the change does not arrive.
+    /// When there is no such scenario, or the overlay cannot be written.
     pub async fn undo(&self, name: &str) -> Result<Applied, ScenarioError> {
         let steps = self.find(name)?.last_step();
         let mut state = self.state.lock().await;
-        if state.applied.contains_key(name) {
-            state.overlay.remove(name)?;
-            state.applied.remove(name);
-        }
-        let revision = self.taken(&state).await?;
+        let State { overlay, applied } = &mut *state;
+        let config = if applied.contains_key(name) {
+            self.change(|| overlay.remove(name))?
+        } else {
+            self.source.state()
+        };
+        applied.remove(name);
         Ok(Applied {
             name: name.to_owned(),
             step: 0,
             steps,
-            revision,
+            revision: config.revision,
         })
     }
 
     /// Puts a file beside the mesh's own for as long as the demo runs.
     pub(crate) async fn supplement(&self, file: &str, text: &str) -> Result<(), ScenarioError> {
-        let mut state = self.state.lock().await;
+        let overlay = &mut self.state.lock().await.overlay;
         // No scenario is called so: names of folders are not empty.
-        state
-            .overlay
-            .put("", &BTreeMap::from([(file.to_owned(), Arc::from(text))]))?;
-        self.taken(&state).await.map(drop)
+        self.change(|| overlay.put("", &BTreeMap::from([(file.to_owned(), Arc::from(text))])))?;
+        Ok(())
     }
 
     fn find(&self, name: &str) -> Result<&ScenarioText, ScenarioError> {
@@ -214,13 +197,19 @@ impl Scenarios {
         })
     }
 
-    /// Waits until the config source has read the overlay as it is now; gives its revision.
-    async fn taken(&self, state: &State) -> Result<u64, ScenarioError> {
-        let mut config = self.config.clone();
-        let wait = config.wait_for(|config| state.overlay.is_in(config));
-        match tokio::time::timeout(DEADLINE, wait).await {
-            Ok(Ok(config)) => Ok(config.revision),
-            _ => Err(ScenarioError::NotTaken),
-        }
+    /// Writes to the overlay as one revision of the config. A few small files: not worth a thread of its own.
+    fn change(&self, write: impl FnOnce() -> io::Result<()>) -> Result<Arc<ConfigState>, ScenarioError> {
+        Ok(self.source.change(write).map(|((), config)| config)?)
     }
 }
+
+impl fmt::Debug for Scenarios {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Scenarios")
+            .field("texts", &self.texts)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -5,7 +5,7 @@ use std::{
     net::SocketAddr,
 };
 
-use vigla_config::{Gateway, Node, Server, Service, Snapshot, StringMatch, VirtualService};
+use vigla_config::{Gateway, HttpRule, Node, Server, Service, Snapshot, StringMatch, VirtualService};
 use vigla_model::{Labels, Namespace};
 
 use super::Member;
@@ -135,7 +135,7 @@ fn below(host: &str, other: &str) -> bool {
 fn path_of(rule: VirtualService<'_>) -> &str {
     let mut paths =
         rule.http()
-            .flat_map(|rule| rule.matches())
+            .flat_map(HttpRule::matches)
             .filter_map(|wanted| match wanted.string("uri")? {
                 StringMatch::Exact(path) | StringMatch::Prefix(path) => Some(path),
                 StringMatch::Regex(_) => None,

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use vigla_config::{Gateway, Object, Workload};
+use vigla_config::{Gateway, Object, Server, Workload};
 use vigla_model::Labels;
 
 /// Labels of the gateway that Istio installs by default.
@@ -25,7 +25,7 @@ pub(crate) fn ingress_gateway(objects: &[Arc<Object>]) -> Option<String> {
                 .iter()
                 .any(|workload| meets(&selector, &workload.labels))
         {
-            ports.extend(gateway.servers().filter_map(|server| server.port()));
+            ports.extend(gateway.servers().filter_map(Server::port));
         }
     }
     (!ports.is_empty()).then(|| yaml(&ports))

@@ -15,6 +15,22 @@ pub(crate) struct ScenarioText {
 }
 
 impl ScenarioText {
+    /// A scenario with these files in its steps.
+    #[cfg(test)]
+    pub(super) fn of(steps: &[&[(&str, &str)]]) -> Self {
+        let files = |step: &&[(&str, &str)]| {
+            step.iter()
+                .map(|(name, text)| ((*name).to_owned(), Arc::from(*text)))
+                .collect()
+        };
+        Self {
+            title: String::new(),
+            changes: String::new(),
+            look: vec![],
+            steps: steps.iter().map(files).collect(),
+        }
+    }
+
     /// Number of the last step.
     pub(crate) fn last_step(&self) -> u32 {
         u32::try_from(self.steps.len()).unwrap_or(u32::MAX)
@@ -104,19 +120,15 @@ mod tests {
 
     #[test]
     fn a_step_lies_over_the_steps_before_it() {
-        let files = |pairs: &[(&str, &str)]| {
-            pairs
-                .iter()
-                .map(|(name, text)| ((*name).to_owned(), Arc::from(*text)))
+        let scenario = ScenarioText::of(&[&[("a", "1"), ("b", "1")], &[("a", "2")]]);
+        let texts = |step| -> Vec<_> {
+            scenario
+                .files_at(step)
+                .into_iter()
+                .map(|(name, text)| format!("{name}{text}"))
                 .collect()
         };
-        let scenario = ScenarioText {
-            title: String::new(),
-            changes: String::new(),
-            look: vec![],
-            steps: vec![files(&[("a", "1"), ("b", "1")]), files(&[("a", "2")])],
-        };
-        assert_eq!(scenario.files_at(2), files(&[("a", "2"), ("b", "1")]));
-        assert_eq!(scenario.files_at(1), files(&[("a", "1"), ("b", "1")]));
+        assert_eq!(texts(1), ["a1", "b1"]);
+        assert_eq!(texts(2), ["a2", "b1"]);
     }
 }

@@ -1,0 +1,370 @@
+//! The demo with real sidecars. `VIGLA_PROXY_BIN` names the built `vigla-proxy`; without it these tests say that
+//! they are skipped.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "helpers of tests fail by panic and say what they skip"
+)]
+
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    time::{Duration, Instant},
+};
+
+use vigla_demo::{AppCounts, CaptureMode, Demo, DemoOptions, GeneratorState, SidecarStatus};
+
+/// Options for a demo of the test's own, or `None` when there is no proxy to run.
+fn options(test: &str) -> Option<(DemoOptions, tempfile::TempDir)> {
+    let Some(program) = std::env::var_os("VIGLA_PROXY_BIN") else {
+        println!("{test}: skipped, because VIGLA_PROXY_BIN does not name a vigla-proxy");
+        return None;
+    };
+    let base = tempfile::tempdir().unwrap();
+    let mut options = DemoOptions::new(PathBuf::from(program));
+    options.runtime_dir = Some(base.path().to_owned());
+    Some((options, base))
+}
+
+async fn until<T>(what: &str, limit: Duration, mut found: impl AsyncFnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + limit;
+    loop {
+        if let Some(found) = found().await {
+            return found;
+        }
+        assert!(Instant::now() < deadline, "not within {limit:?}: {what}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+async fn until_quiet(demo: &Demo) {
+    let quiet = async || (demo.generator().state == GeneratorState::Quiet).then_some(());
+    until("the generator is quiet", Duration::from_secs(40), quiet).await;
+    // Callers of their own accord end with the generator; their last calls may be under way.
+    tokio::time::sleep(Duration::from_millis(300)).await;
+}
+
+fn counts(demo: &Demo) -> BTreeMap<String, AppCounts> {
+    demo.counts()
+        .into_iter()
+        .map(|counts| (counts.workload.clone(), counts))
+        .collect()
+}
+
+fn outcomes(counts: &BTreeMap<String, AppCounts>, workload: &str, url: &str) -> BTreeMap<String, u64> {
+    counts[workload]
+        .calls
+        .get(url)
+        .map(|calls| calls.outcomes.clone())
+        .unwrap_or_default()
+}
+
+/// All pages, and all that they call, arrive and are answered with 200.
+async fn check_whole_mesh(mut options: DemoOptions) {
+    options.rate = 100.0;
+    options.requests = Some(150);
+    let demo = Demo::start(options).await.unwrap();
+    until_quiet(&demo).await;
+    let generator = demo.generator();
+    assert_eq!((generator.sent, generator.left_out), (150, 0));
+    assert_eq!(
+        generator.outcomes,
+        BTreeMap::from([("200".to_owned(), 150)]),
+        "{:#?}",
+        demo.sidecars()
+    );
+    let counts = counts(&demo);
+    let received = |workload: &str, caller: &str| counts[workload].received.get(caller).copied().unwrap_or(0);
+    assert_eq!(received("bookinfo/productpage-v1", "generator"), 150);
+    let legacy = received("bookinfo/productpage-v1", "legacy/batch-report");
+    assert!(legacy > 0);
+    let pages = 150 + legacy;
+    assert_eq!(received("bookinfo/details-v1", "bookinfo/productpage-v1"), pages);
+    let reviews: Vec<u64> = (1..=3)
+        .map(|v| received(&format!("bookinfo/reviews-v{v}"), "bookinfo/productpage-v1"))
+        .collect();
+    assert_eq!(reviews.iter().sum::<u64>(), pages);
+    assert!(reviews.iter().all(|n| *n > pages / 6), "{reviews:?}");
+    for v in 2..=3 {
+        assert_eq!(
+            received("bookinfo/ratings-v1", &format!("bookinfo/reviews-v{v}")),
+            reviews[v - 1]
+        );
+    }
+    let run_dir = demo.run_dir().to_owned();
+    let tail = demo.logs("bookinfo", "productpage-v1", 20).await.unwrap();
+    assert_eq!(tail.lines.len(), 20);
+    assert!(demo.logs("legacy", "batch-report", 20).await.is_err());
+    demo.shutdown().await;
+    assert!(!run_dir.exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_request_finds_its_way_through_the_sidecars() {
+    let Some((options, _base)) = options("every_request_finds_its_way_through_the_sidecars") else {
+        return;
+    };
+    check_whole_mesh(options).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_address_and_many_ports_do_as_well() {
+    let Some((mut options, _base)) = options("one_address_and_many_ports_do_as_well") else {
+        return;
+    };
+    options.capture = CaptureMode::Ports;
+    check_whole_mesh(options).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_demos_run_side_by_side() {
+    let Some((options, _base)) = options("two_demos_run_side_by_side") else {
+        return;
+    };
+    tokio::join!(check_whole_mesh(options.clone()), check_whole_mesh(options));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn scenarios_change_the_traffic_and_are_undone() {
+    let Some((options, _base)) = options("scenarios_change_the_traffic_and_are_undone") else {
+        return;
+    };
+    let demo = Demo::start(options).await.unwrap();
+    let before = demo.config().borrow().clone();
+    let reviews = "http://reviews:9080/reviews/0";
+    let of_reviews = || outcomes(&counts(&demo), "bookinfo/productpage-v1", reviews);
+    let second = Duration::from_secs(10);
+    until("traffic", second, async || {
+        of_reviews().contains_key("200").then_some(())
+    })
+    .await;
+    assert_eq!(of_reviews().keys().collect::<Vec<_>>(), ["200"]);
+
+    let scenarios = demo.scenarios();
+    let applied = scenarios.apply("broken-subset", 1).await.unwrap();
+    assert_eq!(
+        (applied.step, applied.steps, applied.revision),
+        (1, 1, before.revision + 1)
+    );
+    assert_eq!(scenarios.apply("broken-subset", 1).await.unwrap(), applied);
+    until("503 from a missing subset", second, async || {
+        (*of_reviews().get("503")? > 5).then_some(())
+    })
+    .await;
+
+    scenarios.apply("mtls-strict", 1).await.unwrap();
+    let details = "http://details.bookinfo:9080/details/0";
+    let refused = async || {
+        outcomes(&counts(&demo), "legacy/batch-report", details)
+            .contains_key("no_response")
+            .then_some(())
+    };
+    until("plain text is refused", second, refused).await;
+
+    for name in ["broken-subset", "mtls-strict", "mtls-strict"] {
+        assert_eq!(scenarios.undo(name).await.unwrap().step, 0);
+    }
+    assert!(
+        scenarios
+            .list()
+            .await
+            .iter()
+            .all(|scenario| scenario.applied.is_none())
+    );
+    let texts = |state: &vigla_sources::ConfigState| -> Vec<_> {
+        state
+            .files
+            .iter()
+            .map(|file| (file.name.clone(), file.text.clone()))
+            .collect()
+    };
+    assert_eq!(texts(&demo.config().borrow()), texts(&before));
+    assert_eq!(
+        std::fs::read_dir(demo.run_dir().join("overlay")).unwrap().count(),
+        0
+    );
+    let unknown = scenarios.apply("../mesh", 1).await.unwrap_err();
+    assert!(
+        unknown.to_string().starts_with("there is no scenario `../mesh`"),
+        "{unknown}"
+    );
+    demo.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_sidecar_comes_back_and_gets_traffic_again() {
+    let Some((options, _base)) = options("a_killed_sidecar_comes_back_and_gets_traffic_again") else {
+        return;
+    };
+    let demo = Demo::start(options).await.unwrap();
+    let details = || {
+        counts(&demo)["bookinfo/details-v1"]
+            .received
+            .values()
+            .sum::<u64>()
+    };
+    until("traffic", Duration::from_secs(10), async || {
+        (details() > 0).then_some(())
+    })
+    .await;
+    let of_details = || {
+        demo.sidecars()
+            .into_iter()
+            .find(|sidecar| sidecar.workload == "details-v1")
+            .unwrap()
+    };
+    let first = of_details();
+    kill(first.pid.unwrap());
+    let back = async || Some(of_details()).filter(|now| now.pid.is_some() && now.pid != first.pid);
+    let second: SidecarStatus = until("a new process", Duration::from_secs(5), back).await;
+    assert_eq!(second.restarts, 1);
+    let seen = details();
+    until("traffic again", Duration::from_secs(5), async || {
+        (details() > seen + 10).then_some(())
+    })
+    .await;
+    demo.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_of_ones_own_gets_stand_ins_and_is_never_written() {
+    let Some((mut options, _base)) = options("a_folder_of_ones_own_gets_stand_ins_and_is_never_written")
+    else {
+        return;
+    };
+    let mesh = tempfile::tempdir().unwrap();
+    std::fs::write(mesh.path().join("shop.yaml"), SHOP).unwrap();
+    options.mesh_dir = Some(mesh.path().to_owned());
+    options.requests = Some(20);
+    let demo = Demo::start(options).await.unwrap();
+    until_quiet(&demo).await;
+    assert_eq!(
+        demo.generator().outcomes,
+        BTreeMap::from([("200".to_owned(), 20)])
+    );
+    assert_eq!(
+        counts(&demo)["shop/cart"].received,
+        BTreeMap::from([("shop/web".to_owned(), 20)])
+    );
+    let files: Vec<_> = std::fs::read_dir(mesh.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    assert_eq!(files, ["shop.yaml"]);
+    assert_eq!(
+        std::fs::read_to_string(mesh.path().join("shop.yaml")).unwrap(),
+        SHOP
+    );
+    demo.shutdown().await;
+}
+
+const SHOP: &str = "
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web, namespace: shop}
+spec:
+  template:
+    metadata: {labels: {app: web}, annotations: {demo.vigla/calls: 'http://cart/items'}}
+    spec: {containers: [{ports: [{containerPort: 8080}]}]}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: cart, namespace: shop}
+spec:
+  template:
+    metadata: {labels: {app: cart}}
+    spec: {containers: [{ports: [{containerPort: 80}]}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: web, namespace: shop}
+spec: {selector: {app: web}, ports: [{name: http, port: 80, targetPort: 8080}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: cart, namespace: shop}
+spec: {selector: {app: cart}, ports: [{name: http, port: 80}]}
+---
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: front, namespace: shop}
+spec:
+  selector: {istio: ingressgateway}
+  servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: ['*']}]
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: web, namespace: shop}
+spec:
+  hosts: [shop.example]
+  gateways: [front]
+  http: [{route: [{destination: {host: web}}]}]
+";
+
+/// Not a test of its own: the process that the next one kills.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "run by another test as a process of its own"]
+async fn holds_a_demo_until_it_is_killed() {
+    let base = std::env::var_os("VIGLA_TEST_BASE").unwrap();
+    let (mut options, _own) = options("holds_a_demo_until_it_is_killed").unwrap();
+    options.runtime_dir = Some(base.into());
+    let demo = Demo::start(options).await.unwrap();
+    let running = async || (demo.generator().sent > 0).then_some(());
+    until("traffic", Duration::from_secs(20), running).await;
+    let pids: Vec<String> = demo
+        .sidecars()
+        .iter()
+        .filter_map(|s| Some(s.pid?.to_string()))
+        .collect();
+    println!("pids {}", pids.join(" "));
+    std::future::pending::<()>().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_outlives_a_killed_demo_and_the_next_start_is_clean() {
+    use tokio::io::{AsyncBufReadExt, BufReader};
+    let Some((options, base)) = options("nothing_outlives_a_killed_demo_and_the_next_start_is_clean") else {
+        return;
+    };
+    let mut child = tokio::process::Command::new(std::env::current_exe().unwrap())
+        .args([
+            "--exact",
+            "holds_a_demo_until_it_is_killed",
+            "--ignored",
+            "--nocapture",
+        ])
+        .env("VIGLA_TEST_BASE", base.path())
+        .stdout(std::process::Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let pids: Vec<u32> = loop {
+        let line = lines
+            .next_line()
+            .await
+            .unwrap()
+            .expect("the demo says its processes");
+        if let Some((_, pids)) = line.split_once("pids ") {
+            break pids.split(' ').map(|pid| pid.parse().unwrap()).collect();
+        }
+    };
+    assert_eq!(pids.len(), 7);
+    child.kill().await.unwrap();
+    let gone = async || pids.iter().all(|pid| !is_alive(*pid)).then_some(());
+    until("all sidecars are gone", Duration::from_secs(2), gone).await;
+    let left = std::fs::read_dir(base.path()).unwrap().count();
+    assert!(left > 0, "a killed demo leaves its run directory");
+    check_whole_mesh(options).await;
+    assert_eq!(std::fs::read_dir(base.path()).unwrap().count(), 0);
+}
+
+fn is_alive(pid: u32) -> bool {
+    std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z "))
+}
+
+fn kill(pid: u32) {
+    let pid = rustix::process::Pid::from_raw(pid.cast_signed()).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+}
