@@ -207,6 +207,7 @@ impl Writer {
             self.id(edge.id);
             self.id(edge.from);
             self.id(edge.to);
+            self.word(u32::from(edge.own_way));
             self.word(u32::from(edge.label.is_some()));
             let label = edge.label.unwrap_or_default();
             self.lengths(&[label.width, label.height]);
@@ -320,8 +321,9 @@ impl Reader<'_> {
                     min_width: read.length()?,
                 })
             })?,
-            edges: self.list(9, |read| {
+            edges: self.list(10, |read| {
                 let (id, from, to) = (read.id()?, read.id()?, read.id()?);
+                let own_way = read.flag()?;
                 let labelled = read.flag()?;
                 let size = read.size()?;
                 Ok(EdgeSpec {
@@ -329,6 +331,7 @@ impl Reader<'_> {
                     from,
                     to,
                     label: labelled.then_some(size),
+                    own_way,
                 })
             })?,
         })

@@ -37,8 +37,7 @@ pub(crate) fn assign(task: &Task<'_>) -> (Vec<u32>, Size) {
     let mut columns: Vec<u32> = columns.iter().map(|column| (column - least) as u32).collect();
     let size = extent(task, &columns);
     if let Some(aspect) = task.fold
-        && task.sizes.len() > 5
-        && size.width > 1.5 * aspect * size.height
+        && size.width > 2.0 * aspect * size.height
     {
         fold(task, &calls, aspect, &mut columns);
         let size = extent(task, &columns);

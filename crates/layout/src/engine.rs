@@ -3,20 +3,26 @@
 //! A link that leaves a box goes through a port on its border. Columns fix on which side; a second pass sorts the
 //! ports by where the far ends of their links came to lie.
 
+mod assemble;
+
 use std::collections::HashMap;
 
 use crate::{
-    InputError, Layout, Placed, Point, Rect, Route, Size,
+    InputError, Layout, Point, Size,
     columns::{self, Task},
+    engine::assemble::FarEnds,
     input::Input,
     label,
     level::{Frame, HintUse, Hints, Item, LevelDrawing, LevelSpec, Link, Port, Side, Tip},
-    memory::{Memory, Remembered},
+    memory::Remembered,
     tree::{ItemIndex, Tree, TreeEdge},
 };
 
 /// Distance from the page's border, for lines around the outermost items.
 const PAGE_PADDING: f32 = 12.0;
+
+/// Fewer boxes read better in one strip than folded.
+const FOLD_FROM: usize = 5;
 
 /// Draws from scratch, or holds on to what `previous` shows.
 pub(crate) fn draw(input: &Input, previous: Option<&Layout>) -> Result<Layout, InputError> {
@@ -26,7 +32,7 @@ pub(crate) fn draw(input: &Input, previous: Option<&Layout>) -> Result<Layout, I
     let mut layout = Engine::new(&tree, previous, aspect).run();
     // Lines between boxes are not in the estimate of the size: what came out too wide is folded once more.
     let shape = layout.size.width / layout.size.height.max(1.0) / aspect;
-    if previous.is_none() && input.boxes.len() > 5 && !(0.75..=1.35).contains(&shape) {
+    if previous.is_none() && input.boxes.len() >= FOLD_FROM && !(0.75..=1.35).contains(&shape) {
         let again = Engine::new(&tree, None, aspect / shape).run();
         let shape_again = again.size.width / again.size.height.max(1.0) / aspect;
         if shape_again.ln().abs() < shape.ln().abs() {
@@ -128,7 +134,10 @@ impl<'a> Engine<'a> {
                 .map(|(a, b)| (local[a], local[b]))
                 .collect();
             let known: Vec<Option<u32>> = items.iter().map(|&item| self.known_column(item)).collect();
-            let has_boxes = items.iter().any(|&item| tree.level_in(item).is_some());
+            let boxes = items
+                .iter()
+                .filter(|&&item| tree.level_in(item).is_some())
+                .count();
             let aspect = if level == tree.page() {
                 page_aspect
             } else {
@@ -140,13 +149,13 @@ impl<'a> Engine<'a> {
                 known: &known,
                 node_gap: options.node_gap,
                 column_gap: options.column_gap,
-                fold: has_boxes.then_some(aspect),
+                fold: (boxes >= FOLD_FROM).then_some(aspect),
             });
             for (&item, column) in items.iter().zip(columns) {
                 self.columns[item] = column;
             }
             if level != tree.page() {
-                let spec = &tree.input.boxes[tree.boxes[level]];
+                let spec = &tree.input.boxes[level];
                 sizes[tree.item_of(level)] = Size::new(
                     (size.width + 2.0 * spec.padding).max(spec.min_width),
                     size.height + spec.header + spec.padding,
@@ -162,12 +171,10 @@ impl<'a> Engine<'a> {
 
     fn find_ports(&mut self) {
         for edge in &self.tree.edges {
-            for (node, side) in self.crossed(edge) {
+            for (node, port) in [edge.from, edge.to].into_iter().zip(self.ports(edge)) {
+                let Some(port) = port else { continue };
                 for level in self.tree.levels_below(node, edge.level) {
-                    self.ports_of[level].push(Port {
-                        node: self.tree.ids[node],
-                        side,
-                    });
+                    self.ports_of[level].push(port);
                 }
             }
         }
@@ -177,25 +184,24 @@ impl<'a> Engine<'a> {
         }
     }
 
-    /// On which side caller and callee leave their boxes.
-    fn sides(&self, edge: &TreeEdge) -> (Side, Side) {
-        match self.columns[edge.items.0].cmp(&self.columns[edge.items.1]) {
-            std::cmp::Ordering::Less => (Side::Right, Side::Left),
-            std::cmp::Ordering::Greater => (Side::Left, Side::Right),
-            std::cmp::Ordering::Equal => (Side::Right, Side::Right),
-        }
-    }
-
-    /// The ends of an edge that have boxes to leave, with the side.
-    fn crossed(&self, edge: &TreeEdge) -> impl Iterator<Item = (ItemIndex, Side)> + use<> {
-        let (from, to) = self.sides(edge);
-        let ends = [
-            (edge.from, from, edge.items.0 != edge.from),
-            (edge.to, to, edge.items.1 != edge.to),
-        ];
-        ends.into_iter()
-            .filter(|(_, _, leaves)| *leaves)
-            .map(|(node, side, _)| (node, side))
+    /// Where caller and callee leave their boxes; `None` for an end that has none to leave.
+    fn ports(&self, edge: &TreeEdge) -> [Option<Port>; 2] {
+        let sides = match self.columns[edge.items.0].cmp(&self.columns[edge.items.1]) {
+            std::cmp::Ordering::Less => [Side::Right, Side::Left],
+            std::cmp::Ordering::Greater => [Side::Left, Side::Right],
+            std::cmp::Ordering::Equal => [Side::Right, Side::Right],
+        };
+        let port = |node: ItemIndex, item: ItemIndex, side| {
+            (node != item).then(|| Port {
+                node: self.tree.ids[node],
+                side,
+                edge: edge.own_way.then_some(edge.id),
+            })
+        };
+        [
+            port(edge.from, edge.items.0, sides[0]),
+            port(edge.to, edge.items.1, sides[1]),
+        ]
     }
 
     fn run(&self) -> Layout {
@@ -204,12 +210,18 @@ impl<'a> Engine<'a> {
             return self.assemble(levels).0;
         }
         let levels = self.draw_levels(|_, _| Hints::default());
-        let (layout, far) = self.assemble(levels);
+        let (mut layout, mut far) = self.assemble(levels);
         if self.tree.page() == 0 {
             return layout;
         }
-        let levels = self.draw_levels(|level, spec| self.hints_from(&layout, &far, level, spec));
-        self.assemble(levels).0
+        // Each pass turns ports further towards their far ends; most is won by the first, and small graphs can wait
+        // for three.
+        let passes = if self.tree.sizes.len() <= 400 { 3 } else { 1 };
+        for _ in 0..passes {
+            let levels = self.draw_levels(|level, spec| self.hints_from(&layout, &far, level, spec));
+            (layout, far) = self.assemble(levels);
+        }
+        layout
     }
 
     fn draw_levels(&self, hints: impl Fn(usize, &LevelSpec) -> Hints) -> Vec<Option<Level>> {
@@ -249,7 +261,7 @@ impl<'a> Engine<'a> {
                 ..Frame::default()
             },
             _ => {
-                let spec = &tree.input.boxes[tree.boxes[level]];
+                let spec = &tree.input.boxes[level];
                 Frame {
                     header: spec.header,
                     padding: spec.padding,
@@ -258,18 +270,16 @@ impl<'a> Engine<'a> {
             }
         };
         let ports = self.ports_of.get(level).cloned().unwrap_or_default();
-        let tip = |item: ItemIndex, node: u64, side: Side| Tip {
+        let tip = |item: ItemIndex, port: Option<Port>| Tip {
             vertex: local(item),
             offset: tree
                 .level_in(item)
-                .and_then(|inner| levels[inner].as_ref())
-                .map_or(0.0, |inner| inner.port_offset(Port { node, side })),
+                .and_then(|inner| Some(levels[inner].as_ref()?.port_offset(port?)))
+                .unwrap_or(0.0),
         };
         let mut links = Vec::with_capacity(ports.len() + self.edges_of[level].len());
         for (at, port) in ports.iter().enumerate() {
-            // Nodes are sorted by id, so that the port's node is found by its id.
-            let node = tree.ids[..tree.sizes.len()].partition_point(|&id| id < port.node);
-            let inner = tip(tree.holder(node, level), port.node, port.side);
+            let inner = tip(tree.holder(tree.index[&port.node], level), Some(*port));
             let border = Tip {
                 vertex: items.len() + at,
                 offset: 0.0,
@@ -287,9 +297,9 @@ impl<'a> Engine<'a> {
         }
         for &edge in &self.edges_of[level] {
             let edge = &tree.edges[edge];
-            let (from_side, to_side) = self.sides(edge);
-            let from = tip(edge.items.0, tree.ids[edge.from], from_side);
-            let to = tip(edge.items.1, tree.ids[edge.to], to_side);
+            let [from_port, to_port] = self.ports(edge);
+            let from = tip(edge.items.0, from_port);
+            let to = tip(edge.items.1, to_port);
             let reversed = self.columns[edge.items.0] > self.columns[edge.items.1];
             let (from, to) = if reversed { (to, from) } else { (from, to) };
             links.push(Link {
@@ -358,13 +368,7 @@ impl<'a> Engine<'a> {
     }
 
     /// Hints from the first pass: ports by the far ends of their links.
-    fn hints_from(
-        &self,
-        layout: &Layout,
-        far: &HashMap<(usize, Port), f32>,
-        level: usize,
-        spec: &LevelSpec,
-    ) -> Hints {
+    fn hints_from(&self, layout: &Layout, far: &FarEnds, level: usize, spec: &LevelSpec) -> Hints {
         let items = spec.items.iter().map(|item| {
             let rect = layout.find_node(item.id).or_else(|| layout.find_box(item.id))?;
             Some(rect.middle().y)
@@ -376,139 +380,6 @@ impl<'a> Engine<'a> {
             use_as: HintUse::Seed,
         }
     }
-
-    /// Places on the page, joined routes, and for every port the mean height of its far ends.
-    fn assemble(&self, levels: Vec<Option<Level>>) -> (Layout, HashMap<(usize, Port), f32>) {
-        let tree = self.tree;
-        let levels: Vec<Level> = levels.into_iter().flatten().collect();
-        let mut origins = vec![Point::default(); levels.len()];
-        let mut rects = vec![Rect::default(); tree.ids.len()];
-        for &level in tree.inside_out.iter().rev() {
-            for (&item, place) in tree.items[level].iter().zip(&levels[level].drawing.items) {
-                let at = place.moved(origins[level]);
-                let size = match tree.level_in(item) {
-                    None => tree.sizes[item],
-                    Some(inner) => {
-                        origins[inner] = at;
-                        levels[inner].drawing.size
-                    }
-                };
-                rects[item] = Rect::new(at.x, at.y, size.width, size.height);
-            }
-        }
-        let mut far: HashMap<(usize, Port), (f32, f32)> = HashMap::new();
-        let mut edges = Vec::with_capacity(tree.edges.len());
-        let mut next = vec![0; levels.len()];
-        for edge in &tree.edges {
-            let points = if edge.items.0 == edge.items.1 {
-                self_loop(&rects[edge.from])
-            } else {
-                let level = &levels[edge.level];
-                let link = level.first_edge + next[edge.level];
-                next[edge.level] += 1;
-                let middle = on_page(&level.drawing.routes[link], origins[edge.level]);
-                let (from_side, to_side) = self.sides(edge);
-                for (node, side, leaves, height) in [
-                    (
-                        edge.from,
-                        from_side,
-                        edge.items.0 != edge.from,
-                        first_turn(middle.iter()),
-                    ),
-                    (
-                        edge.to,
-                        to_side,
-                        edge.items.1 != edge.to,
-                        first_turn(middle.iter().rev()),
-                    ),
-                ] {
-                    if leaves {
-                        let port = Port {
-                            node: tree.ids[node],
-                            side,
-                        };
-                        for level in tree.levels_below(node, edge.level) {
-                            let sum = far.entry((level, port)).or_default();
-                            sum.0 += height;
-                            sum.1 += 1.0;
-                        }
-                    }
-                }
-                let mut points = Vec::new();
-                if edge.items.0 != edge.from {
-                    for level in tree.levels_below(edge.from, edge.level) {
-                        let mut way = levels[level].port_way(tree.ids[edge.from], from_side, origins[level]);
-                        if from_side == Side::Left {
-                            way.reverse();
-                        }
-                        points.extend(way);
-                    }
-                }
-                points.extend(middle);
-                if edge.items.1 != edge.to {
-                    let inwards: Vec<usize> = tree.levels_below(edge.to, edge.level).collect();
-                    for &level in inwards.iter().rev() {
-                        let mut way = levels[level].port_way(tree.ids[edge.to], to_side, origins[level]);
-                        if to_side == Side::Right {
-                            way.reverse();
-                        }
-                        points.extend(way);
-                    }
-                }
-                tidy(points)
-            };
-            edges.push(Route {
-                id: edge.id,
-                points,
-                label: None,
-            });
-        }
-        let placed = |range: std::ops::Range<usize>| {
-            range
-                .map(|item| Placed {
-                    id: tree.ids[item],
-                    rect: rects[item],
-                })
-                .collect()
-        };
-        let layout = Layout {
-            size: levels[tree.page()].drawing.size,
-            origin: Point::default(),
-            nodes: placed(0..tree.sizes.len()),
-            boxes: placed(tree.sizes.len()..tree.ids.len()),
-            edges,
-            memory: self.remember(levels, &origins),
-        };
-        let far = far
-            .into_iter()
-            .map(|(port, (sum, count))| (port, sum / count))
-            .collect();
-        (layout, far)
-    }
-
-    fn remember(&self, levels: Vec<Level>, origins: &[Point]) -> Memory {
-        Memory {
-            columns: self
-                .tree
-                .ids
-                .iter()
-                .copied()
-                .zip(self.columns.iter().copied())
-                .collect(),
-            levels: levels
-                .into_iter()
-                .enumerate()
-                .map(|(at, level)| {
-                    let remembered = Remembered {
-                        spec: level.spec,
-                        drawing: level.drawing,
-                        origin: origins[at],
-                    };
-                    (self.box_id(at), remembered)
-                })
-                .collect(),
-        }
-    }
 }
 
 impl Level {
@@ -516,13 +387,6 @@ impl Level {
     fn port_offset(&self, port: Port) -> f32 {
         let at = self.spec.ports.binary_search(&port);
         at.map_or(0.0, |at| self.drawing.ports[at] - self.drawing.size.height / 2.0)
-    }
-
-    /// The way between a port and its node's side of the level, from left to right.
-    fn port_way(&self, node: u64, side: Side, origin: Point) -> Vec<Point> {
-        // Links of ports come first, in the order of ports.
-        let at = self.spec.ports.binary_search(&Port { node, side });
-        at.map_or_else(|_| Vec::new(), |at| on_page(&self.drawing.routes[at], origin))
     }
 }
 
@@ -533,51 +397,5 @@ fn port_key(port: &Port) -> u64 {
     };
     // Keys of ports and edges share one space; ids are hashes, so that a turned one is another edge's by chance only,
     // and then costs one odd hint.
-    port.node.rotate_left(17) ^ side
-}
-
-fn on_page(points: &[Point], origin: Point) -> Vec<Point> {
-    points.iter().map(|point| point.moved(origin)).collect()
-}
-
-/// Height to which a way turns first.
-fn first_turn<'a>(mut points: impl Iterator<Item = &'a Point>) -> f32 {
-    let start = points.next().map_or(0.0, |point| point.y);
-    points
-        .map(|point| point.y)
-        .find(|y| (y - start).abs() > 0.5)
-        .unwrap_or(start)
-}
-
-/// A call of a node to itself: a small loop at its upper right corner.
-fn self_loop(rect: &Rect) -> Vec<Point> {
-    let (right, upper) = (rect.right(), rect.y + rect.height * 0.25);
-    let lower = rect.y + rect.height * 0.75;
-    vec![
-        Point::new(right, upper),
-        Point::new(right + 14.0, upper),
-        Point::new(right + 14.0, lower),
-        Point::new(right, lower),
-    ]
-}
-
-/// Drops points that repeat and points within a level line.
-fn tidy(points: Vec<Point>) -> Vec<Point> {
-    let mut tidy: Vec<Point> = Vec::with_capacity(points.len());
-    for point in points {
-        if let Some(last) = tidy.last()
-            && last.distance(point) < 0.05
-        {
-            continue;
-        }
-        if let [.., before, last] = tidy[..]
-            && (before.y - last.y).abs() < 0.05
-            && (last.y - point.y).abs() < 0.05
-            && (last.x - before.x) * (point.x - last.x) >= 0.0
-        {
-            tidy.pop();
-        }
-        tidy.push(point);
-    }
-    tidy
+    port.node.rotate_left(17) ^ port.edge.unwrap_or_default().rotate_left(31) ^ side
 }

@@ -4,7 +4,7 @@ use std::{collections::HashMap, fmt};
 
 use crate::Size;
 
-/// A graph to draw. The order of the lists does not matter: equal sets give equal pictures.
+/// A graph to draw. The order of the nodes breaks ties: what comes first stands higher where nothing else decides.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Input {
     /// Cards.
@@ -54,6 +54,8 @@ pub struct EdgeSpec {
     pub to: u64,
     /// Room that its label needs.
     pub label: Option<Size>,
+    /// Whether it leaves boxes through a port of its own. Others share one with all calls of their node on that side.
+    pub own_way: bool,
 }
 
 /// Distances and shape.
@@ -73,7 +75,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             node_gap: 18.0,
-            column_gap: 104.0,
+            column_gap: 88.0,
             lane_gap: 10.0,
             aspect: 1.6,
         }

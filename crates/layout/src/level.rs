@@ -46,11 +46,13 @@ pub(crate) struct Item {
     pub(crate) is_box: bool,
 }
 
-/// Where all links of one inner node leave a box on one side.
+/// Where the links of one inner node leave a box on one side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Port {
     pub(crate) node: u64,
     pub(crate) side: Side,
+    /// The edge that does not share its way; `None` for all others of the node.
+    pub(crate) edge: Option<u64>,
 }
 
 /// A side of a box.

@@ -11,7 +11,7 @@
 //! ```
 //! use vigla_layout::{EdgeSpec, Input, NodeSpec, Size, layout};
 //! let node = |id| NodeSpec { id, size: Size::new(120.0, 40.0), parent: None };
-//! let edge = EdgeSpec { id: 3, from: 1, to: 2, label: None };
+//! let edge = EdgeSpec { id: 3, from: 1, to: 2, label: None, own_way: false };
 //! let input = Input { nodes: vec![node(1), node(2)], edges: vec![edge], ..Input::default() };
 //! let picture = layout(&input)?;
 //! assert!(picture.nodes[0].rect.right() < picture.nodes[1].rect.x);

@@ -64,6 +64,49 @@ pub fn judge(input: &Input, layout: &Layout) -> Quality {
     }
 }
 
+/// The drawing as bare lines, to look at.
+pub fn outline_svg(layout: &Layout) -> String {
+    use std::fmt::Write as _;
+    let bounds = layout.bounds().grown(10.0);
+    let mut svg = format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"{} {} {} {}\" fill=\"none\" stroke=\"#555\">",
+        bounds.x, bounds.y, bounds.width, bounds.height
+    );
+    let mut rect = |rect: &Rect, style: &str| {
+        let Rect { x, y, width, height } = rect;
+        write!(
+            svg,
+            "<rect x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\" {style}/>"
+        )
+        .expect("writing to a string cannot fail");
+    };
+    for placed in &layout.boxes {
+        rect(&placed.rect, "stroke=\"#aaa\" fill=\"#eee\" fill-opacity=\"0.5\"");
+    }
+    for placed in &layout.nodes {
+        rect(&placed.rect, "fill=\"#cde\"");
+    }
+    for route in &layout.edges {
+        let mut path = String::new();
+        for cubic in crate::curve(&route.points) {
+            let crate::Cubic { from, c1, c2, to } = cubic;
+            write!(
+                path,
+                "M{} {}C{} {} {} {} {} {}",
+                from.x, from.y, c1.x, c1.y, c2.x, c2.y, to.x, to.y
+            )
+            .expect("writing to a string cannot fail");
+        }
+        write!(svg, "<path d=\"{path}\"/>").expect("writing to a string cannot fail");
+        if let (Some(at), Some(end)) = (route.label, route.points.last()) {
+            write!(svg, "<circle cx=\"{}\" cy=\"{}\" r=\"4\"/>", at.x, at.y)
+                .and_then(|()| write!(svg, "<circle cx=\"{}\" cy=\"{}\" r=\"2\"/>", end.x, end.y))
+                .expect("writing to a string cannot fail");
+        }
+    }
+    svg + "</svg>"
+}
+
 fn crossings(layout: &Layout) -> u64 {
     struct Piece {
         left: f32,

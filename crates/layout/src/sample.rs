@@ -49,6 +49,7 @@ fn edge(at: usize, from: u64, to: u64) -> EdgeSpec {
         from,
         to,
         label: Some(Size::new(60.0, 16.0)),
+        own_way: false,
     }
 }
 

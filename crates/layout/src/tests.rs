@@ -1,9 +1,10 @@
-//! What every picture keeps, on fixed graphs and on random ones.
+//! Pictures of known graphs: how they read, how good they are, how still they stand.
+
+mod properties;
 
 use crate::{
-    codec::{Answer, Job},
-    layout,
-    quality::judge,
+    Input, Layout, layout,
+    quality::{Quality, judge, outline_svg},
     relayout, sample,
 };
 
@@ -36,17 +37,103 @@ fn the_same_graph_moves_nothing() {
     }
 }
 
+/// (workloads, with namespace boxes, crossings, sum of lengths), as measured.
+const GOLDEN: [(usize, bool, f64, f64); 4] = [
+    (50, true, 60.0, 47_612.0),
+    (100, true, 240.0, 96_941.0),
+    (300, true, 1590.0, 398_426.0),
+    (100, false, 96.0, 72_124.0),
+];
+
+/// Draws, judges, and writes the picture to the folder that `VIGLA_LAYOUT_SVG` names, for eyes.
+fn drawn(name: &str, input: &Input) -> (Layout, Quality) {
+    let picture = layout(input).unwrap();
+    if let Ok(folder) = std::env::var("VIGLA_LAYOUT_SVG") {
+        std::fs::write(format!("{folder}/{name}.svg"), outline_svg(&picture)).unwrap();
+    }
+    let quality = judge(input, &picture);
+    println!("{name}: {quality:?}");
+    (picture, quality)
+}
+
+/// Golden numbers: 3 % worse fails, and so does 10 % better, so that the table is kept true.
 #[test]
-fn jobs_and_answers_survive_the_wire() {
+fn meshes_are_drawn_as_well_as_written_here() {
+    for (count, boxes, crossings, length) in GOLDEN {
+        let name = format!("{count}-{}", if boxes { "boxed" } else { "flat" });
+        let (_, quality) = drawn(&name, &sample::mesh(count, boxes));
+        let faults = [
+            quality.node_overlaps,
+            quality.box_overlaps,
+            quality.strays,
+            quality.over_nodes,
+            quality.over_boxes,
+        ];
+        assert_eq!(faults, [0; 5], "{name}: {quality:?}");
+        for (what, is, golden) in [
+            ("crossings", quality.crossings as f64, crossings),
+            ("length", quality.length, length),
+        ] {
+            assert!(
+                (0.9..=1.03).contains(&(is / golden)),
+                "{name}: {what} {is}, was {golden}"
+            );
+        }
+    }
+}
+
+#[test]
+fn small_changes_leave_most_nodes_in_place() {
+    for count in [100, 300] {
+        let input = sample::mesh(count, true);
+        let first = layout(&input).unwrap();
+        let second = relayout(&first, &sample::churned(&input, 100, 1)).unwrap();
+        let diagonal = first.size.width.hypot(first.size.height);
+        let mut moves: Vec<f32> = first
+            .nodes
+            .iter()
+            .zip(&second.nodes)
+            .map(|(a, b)| a.rect.middle().distance(b.rect.middle()) / diagonal)
+            .collect();
+        moves.sort_by(f32::total_cmp);
+        let (median, ninth) = (moves[moves.len() / 2], moves[moves.len() * 9 / 10]);
+        println!("{count}: median {median}, p90 {ninth}");
+        assert!(
+            median <= 0.005 && ninth <= 0.03,
+            "{count}: median {median}, p90 {ninth}"
+        );
+    }
+}
+
+#[test]
+fn a_new_workload_only_makes_itself_room() {
     let input = sample::bookinfo();
-    let job = Job::Layout {
-        view: 7 << 40,
-        input: input.clone(),
-    };
-    assert_eq!(Job::decode(&job.encode()).unwrap(), job);
-    let picture = layout(&input).unwrap();
-    let Answer::Drawn(back) = Answer::decode(&Answer::Drawn(picture.clone()).encode()).unwrap() else {
-        panic!("another answer came back")
-    };
-    assert!(back.same_picture(&picture));
+    let first = layout(&input).unwrap();
+    let mut grown = input.clone();
+    let mut fresh = grown.nodes[5];
+    fresh.id = 90;
+    grown.nodes.push(fresh);
+    let mut call = grown.edges[3];
+    (call.id, call.to) = (91, 90);
+    grown.edges.push(call);
+    let second = relayout(&first, &grown).unwrap();
+    for id in 0..8 {
+        let (was, is) = (first.find_node(id).unwrap(), second.find_node(id).unwrap());
+        let moved = was.middle().distance(is.middle());
+        assert!(
+            moved < 40.0,
+            "{id} moved by {moved}, more than half of the room of the new one"
+        );
+    }
+    assert!(second.find_node(90).is_some());
+}
+
+#[test]
+fn numbers_on_labels_move_nothing() {
+    let input = sample::bookinfo();
+    let first = layout(&input).unwrap();
+    let mut louder = input.clone();
+    louder.edges[2].label = Some(crate::Size::new(90.0, 35.0));
+    let second = relayout(&first, &louder).unwrap();
+    assert_eq!((first.nodes, first.boxes), (second.nodes, second.boxes));
 }

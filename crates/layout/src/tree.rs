@@ -1,6 +1,7 @@
 //! The input as an indexed tree: levels that hold items, and for each edge the level that draws it.
 //!
-//! Items are numbered: nodes first, then boxes, both by id, so that the order of the input's lists does not matter.
+//! Items are numbered: nodes first, then boxes, both in the order of the input, which breaks ties between drawings that
+//! are equally good.
 //! Each box is a level; one more level, the last, is the page itself. An edge belongs to the lowest level that
 //! holds both of its ends.
 
@@ -15,10 +16,10 @@ pub(crate) struct Tree<'a> {
     pub(crate) input: &'a Input,
     /// Ids of all items.
     pub(crate) ids: Vec<u64>,
+    /// Items by id.
+    pub(crate) index: HashMap<u64, ItemIndex>,
     /// Sizes of nodes.
     pub(crate) sizes: Vec<Size>,
-    /// For each box its place in the input.
-    pub(crate) boxes: Vec<usize>,
     /// Level that holds an item.
     pub(crate) level_of: Vec<usize>,
     /// Items that a level holds, in order of their numbers.
@@ -27,7 +28,7 @@ pub(crate) struct Tree<'a> {
     pub(crate) depth: Vec<usize>,
     /// Levels, innermost first; the page is the last.
     pub(crate) inside_out: Vec<usize>,
-    /// Edges by id.
+    /// Edges by caller and callee, so that an order that follows them is that of the nodes.
     pub(crate) edges: Vec<TreeEdge>,
 }
 
@@ -36,6 +37,7 @@ pub(crate) struct Tree<'a> {
 pub(crate) struct TreeEdge {
     pub(crate) id: u64,
     pub(crate) label: Option<Size>,
+    pub(crate) own_way: bool,
     /// The caller.
     pub(crate) from: ItemIndex,
     /// The callee.
@@ -49,22 +51,19 @@ pub(crate) struct TreeEdge {
 impl<'a> Tree<'a> {
     pub(crate) fn new(input: &'a Input) -> Result<Self, InputError> {
         input.check()?;
-        let mut nodes: Vec<usize> = (0..input.nodes.len()).collect();
-        nodes.sort_unstable_by_key(|&at| input.nodes[at].id);
-        let mut boxes: Vec<usize> = (0..input.boxes.len()).collect();
-        boxes.sort_unstable_by_key(|&at| input.boxes[at].id);
+        let (nodes, boxes) = (&input.nodes, &input.boxes);
         let ids: Vec<u64> = nodes
             .iter()
-            .map(|&at| input.nodes[at].id)
-            .chain(boxes.iter().map(|&at| input.boxes[at].id))
+            .map(|node| node.id)
+            .chain(boxes.iter().map(|spec| spec.id))
             .collect();
         let index: HashMap<u64, ItemIndex> = ids.iter().enumerate().map(|(at, id)| (*id, at)).collect();
         let (count, page) = (nodes.len(), boxes.len());
         let level = |parent: Option<u64>| parent.map_or(page, |id| index[&id] - count);
         let level_of: Vec<usize> = nodes
             .iter()
-            .map(|&at| level(input.nodes[at].parent))
-            .chain(boxes.iter().map(|&at| level(input.boxes[at].parent)))
+            .map(|node| level(node.parent))
+            .chain(boxes.iter().map(|spec| level(spec.parent)))
             .collect();
         let mut items = vec![Vec::new(); page + 1];
         for (item, &level) in level_of.iter().enumerate() {
@@ -72,9 +71,9 @@ impl<'a> Tree<'a> {
         }
         let mut tree = Self {
             input,
-            sizes: nodes.iter().map(|&at| input.nodes[at].size).collect(),
+            sizes: nodes.iter().map(|node| node.size).collect(),
             ids,
-            boxes,
+            index,
             level_of,
             items,
             depth: vec![0; page + 1],
@@ -95,11 +94,12 @@ impl<'a> Tree<'a> {
             .edges
             .iter()
             .map(|edge| {
-                let (from, to) = (index[&edge.from], index[&edge.to]);
+                let (from, to) = (tree.index[&edge.from], tree.index[&edge.to]);
                 let (level, items) = tree.meet(from, to);
                 TreeEdge {
                     id: edge.id,
                     label: edge.label,
+                    own_way: edge.own_way,
                     from,
                     to,
                     level,
@@ -107,13 +107,13 @@ impl<'a> Tree<'a> {
                 }
             })
             .collect();
-        tree.edges.sort_by_key(|edge| (edge.id, edge.from, edge.to));
+        tree.edges.sort_by_key(|edge| (edge.from, edge.to, edge.id));
         Ok(tree)
     }
 
     /// The level of the page.
     pub(crate) fn page(&self) -> usize {
-        self.boxes.len()
+        self.input.boxes.len()
     }
 
     /// The box behind an item; `None` for nodes.

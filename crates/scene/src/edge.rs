@@ -230,7 +230,7 @@ pub(crate) fn paint_label(
     }
     if let Some(alarm) = alarm {
         let at = Point::new(middle.x, middle.y + shift);
-        pills.paint(at, Some((Icon::Cross, Paint::Error)), alarm, Tone::ERROR);
+        pills.paint(at, Some((Icon::Failed, Paint::Error)), alarm, Tone::ERROR);
     }
 }
 

@@ -41,8 +41,10 @@ pub enum Icon {
     Triangle,
     /// Ring of the glyph of unknown things.
     Ring,
-    /// Sign within the octagon, and of failed calls in labels.
+    /// Sign within the octagon.
     Cross,
+    /// Failed or refused calls, in labels.
+    Failed,
     /// Sign within the triangle.
     Exclamation,
     /// Sign within the ring.
@@ -53,9 +55,13 @@ impl Icon {
     /// Side of the square on which the path is drawn.
     pub fn side(self) -> f32 {
         match self {
-            Self::Octagon | Self::Triangle | Self::Ring | Self::Cross | Self::Exclamation | Self::Query => {
-                14.0
-            }
+            Self::Octagon
+            | Self::Triangle
+            | Self::Ring
+            | Self::Cross
+            | Self::Failed
+            | Self::Exclamation
+            | Self::Query => 14.0,
             _ => 16.0,
         }
     }
@@ -92,6 +98,7 @@ impl Icon {
             }
             Self::Ring => "M12.4 7A5.4 5.4 0 1 1 1.6 7a5.4 5.4 0 0 1 10.8 0z",
             Self::Cross => "M5 5l4 4 M9 5l-4 4",
+            Self::Failed => "M3.5 3.5l7 7 M10.5 3.5l-7 7",
             Self::Exclamation => "M7 5v2.8 M7 9.8v.1",
             Self::Query => "M5.7 5.7a1.3 1.3 0 1 1 1.9 1.2c-.4.2-.6.5-.6 1 M7 9.7v.1",
         }

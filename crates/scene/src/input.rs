@@ -28,7 +28,7 @@ pub(crate) const BOX_HEADER: f32 = 30.0;
 /// Around what a box holds.
 const BOX_PADDING: f32 = 16.0;
 /// Beside a box's name: counts and lock.
-const BOX_FIGURES: f32 = 150.0;
+const BOX_FIGURES: f32 = 136.0;
 /// A label with a number and a lock.
 pub(crate) const LABEL: Size = Size::new(62.0, 17.0);
 /// An alarm below the label.
@@ -40,19 +40,26 @@ pub(crate) const PLAIN_WIDTH: f32 = 88.0;
 pub fn build_input(view: &View, measure: &dyn Measure) -> Input {
     // Boxes that a delta left without their parent stand on the page rather than fail the whole picture.
     let known = |id: Option<Id>| id.filter(|id| view.boxes.contains_key(id)).map(|id| id.0);
+    // Order breaks ties in the layout: versions of an app stand in their order.
+    let mut nodes: Vec<(String, &Node)> = view
+        .nodes
+        .values()
+        .map(|node| (reading::name(node), node))
+        .collect();
+    nodes.sort_by(|(a_name, a), (b_name, b)| (&a.namespace, a_name, a.id).cmp(&(&b.namespace, b_name, b.id)));
+    let mut boxes: Vec<&GroupBox> = view.boxes.values().collect();
+    boxes.sort_by(|a, b| (&a.name, a.id).cmp(&(&b.name, b.id)));
     Input {
-        nodes: view
-            .nodes
-            .values()
-            .map(|node| NodeSpec {
+        nodes: nodes
+            .into_iter()
+            .map(|(_, node)| NodeSpec {
                 id: node.id.0,
                 size: card_size(node, measure),
                 parent: known(node.parent),
             })
             .collect(),
-        boxes: view
-            .boxes
-            .values()
+        boxes: boxes
+            .into_iter()
             .map(|area| box_spec(area, known(area.parent), measure))
             .collect(),
         edges: view
@@ -64,6 +71,7 @@ pub fn build_input(view: &View, measure: &dyn Measure) -> Input {
                 from: edge.source.0,
                 to: edge.target.0,
                 label: Some(label_size(edge)),
+                own_way: edge.refused > 0.0 || reading::is_plain(edge),
             })
             .collect(),
         options: Options::default(),

@@ -2,15 +2,28 @@
 
 mod sample;
 
+use vigla_graph::View;
 use vigla_layout::{Point, Rect, layout};
 
 use crate::{Options, Scene, Shape, TableMeasure, Target, Theme, build, build_input, table, to_svg};
-use sample::{bookinfo, id_of};
+use sample::{bookinfo, id_of, shop};
 
 fn scene(options: &Options) -> Scene {
-    let view = bookinfo();
-    let picture = layout(&build_input(&view, &TableMeasure)).unwrap();
-    build(&view, &picture, options, &TableMeasure)
+    scene_of(&bookinfo(), options)
+}
+
+fn scene_of(view: &View, options: &Options) -> Scene {
+    let picture = layout(&build_input(view, &TableMeasure)).unwrap();
+    build(view, &picture, options, &TableMeasure)
+}
+
+/// The picture as SVG; written to the folder that `VIGLA_SCENE_SVG` names, for eyes.
+fn drawn(name: &str, scene: &Scene, theme: Theme) -> String {
+    let svg = to_svg(scene, theme, &format!("Traffic map of {name}"));
+    if let Ok(folder) = std::env::var("VIGLA_SCENE_SVG") {
+        std::fs::write(format!("{folder}/{name}.svg"), &svg).unwrap();
+    }
+    svg
 }
 
 /// All text of the scene, by layers.
@@ -26,14 +39,7 @@ fn words(scene: &Scene) -> Vec<&str> {
 
 #[test]
 fn bookinfo_is_drawn_as_the_grammar_says() {
-    let svg = to_svg(
-        &scene(&Options::default()),
-        Theme::Dark,
-        "Traffic map of bookinfo",
-    );
-    if let Ok(path) = std::env::var("VIGLA_SCENE_SVG") {
-        std::fs::write(path, &svg).unwrap();
-    }
+    let svg = drawn("bookinfo", &scene(&Options::default()), Theme::Dark);
     insta::assert_snapshot!("bookinfo", svg);
 }
 
@@ -107,4 +113,26 @@ fn the_table_says_what_the_map_says() {
         })
         .collect();
     insta::assert_snapshot!(lines.join("\n"));
+}
+
+#[test]
+fn a_mesh_of_nineteen_shows_every_alarm() {
+    let options = Options {
+        selected: Some(Target::Edge(id_of("productpage to reviews"))),
+        ..Options::default()
+    };
+    let scene = scene_of(&shop(), &options);
+    drawn("shop", &scene, Theme::Dark);
+    drawn("shop-light", &scene, Theme::Light);
+    let words = words(&scene);
+    for word in [
+        "10.1\u{202f}%",
+        "refused",
+        "9.8/s plain",
+        "12\u{202f}kB/s",
+        "cardnet.example",
+        "unregistered",
+    ] {
+        assert!(words.contains(&word), "{word} is not in {words:?}");
+    }
 }

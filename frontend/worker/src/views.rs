@@ -97,6 +97,7 @@ pub(crate) fn warm(rounds: usize) {
                     from,
                     to,
                     label: Some(Size::new(60.0, 16.0)),
+                    own_way: false,
                 })
                 .collect(),
             ..Input::default()
@@ -129,6 +130,7 @@ mod tests {
                     from: at - 1,
                     to: at,
                     label: None,
+                    own_way: false,
                 })
                 .collect(),
             ..Input::default()

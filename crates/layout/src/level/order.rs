@@ -299,8 +299,14 @@ impl Part<'_> {
         }
     }
 
+    /// Whether a vertex was on screen as a node or box; lines may go another way.
+    fn stays(&self, vertex: usize) -> bool {
+        self.was[vertex].is_some() && self.item(vertex).is_some()
+    }
+
     /// Swaps neighbours while that removes crossings.
     fn transpose(&mut self, near: &[Neighbours; 2], rounds: usize, scratch: &mut Scratch) {
+        let holds = self.holds();
         for column in 0..self.columns.len() {
             let count = self.columns[column].len();
             if count < 2 || self.is_fixed(column) {
@@ -320,6 +326,14 @@ impl Part<'_> {
             for _ in 0..rounds {
                 let mut moved = false;
                 for at in 1..count {
+                    if holds
+                        && [at - 1, at]
+                            .map(|at| self.columns[column][at])
+                            .iter()
+                            .all(|&v| self.stays(v))
+                    {
+                        continue;
+                    }
                     let saved: i64 = (0..2)
                         .map(|side| saved_by_swap(&sides[at - 1][side], &sides[at][side]))
                         .sum();
@@ -366,7 +380,7 @@ impl Part<'_> {
     /// Gives every link its own height on the sides of a node, in the order of where it goes.
     pub(super) fn spread_links(&mut self) {
         /// Between links on one side of a node.
-        const STEP: f32 = 7.0;
+        const STEP: f32 = 8.0;
         /// From the corners of a node.
         const MARGIN: f32 = 9.0;
         let mut ends: [Vec<Vec<(f32, usize)>>; 2] = [(), ()].map(|()| vec![Vec::new(); self.members.len()]);
@@ -388,7 +402,7 @@ impl Part<'_> {
                 let gaps = (ends.len() - 1) as f32;
                 let step = STEP.min((2.0 * (self.half[vertex] - MARGIN)).max(0.0) / gaps);
                 for (at, &(_, piece)) in ends.iter().enumerate() {
-                    let offset = (at as f32 - gaps / 2.0) * step;
+                    let offset = ((at as f32 - gaps / 2.0) * step).round();
                     let piece = &mut self.pieces[piece];
                     let joint = if side == 1 {
                         &mut piece.left

@@ -127,7 +127,8 @@ pub(super) fn pack(spec: &LevelSpec, hints: &Hints, parts: Vec<PartDrawing>, dra
     }
     cursor += if shelf_height > 0.0 { shelf_height } else { -gap };
     let height = (cursor + frame.padding).max(frame.header + frame.padding);
-    drawing.size = Size::new(width.ceil(), height.ceil());
+    // Even heights keep middles, and with them ports, on whole pixels.
+    drawing.size = Size::new(width.ceil(), (height / 2.0).ceil() * 2.0);
     for (part, shift) in placed {
         write(spec, part, shift, drawing);
     }

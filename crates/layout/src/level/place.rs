@@ -46,6 +46,73 @@ impl Part<'_> {
         for vertex in 0..self.y.len() {
             self.y[vertex] = (self.y[vertex] - self.half[vertex]).round() + self.half[vertex];
         }
+        self.straighten(&near, &anchors);
+    }
+
+    /// Makes lines level that almost are: a small step looks like a mistake, a slope does not.
+    ///
+    /// Each vertex may move a little within its gaps to where most of its lines are level.
+    fn straighten(&mut self, near: &[Neighbours; 2], anchors: &[Option<f32>]) {
+        /// Largest move.
+        const REACH: f32 = 14.0;
+        const ROUNDS: usize = 4;
+        for round in 0..ROUNDS {
+            let mut moved = false;
+            for step in 0..self.columns.len() {
+                let column = if round % 2 == 0 {
+                    step
+                } else {
+                    self.columns.len() - 1 - step
+                };
+                for at in 0..self.columns[column].len() {
+                    let vertex = self.columns[column][at];
+                    if anchors[vertex].is_none() {
+                        moved |= self.level_lines(column, at, near, REACH);
+                    }
+                }
+            }
+            if !moved {
+                break;
+            }
+        }
+    }
+
+    /// Moves one vertex to the nearest height at which more of its lines are level than now.
+    fn level_lines(&mut self, column: usize, at: usize, near: &[Neighbours; 2], reach: f32) -> bool {
+        let members = &self.columns[column];
+        let vertex = members[at];
+        let y = self.y[vertex];
+        let low = match at.checked_sub(1).map(|above| members[above]) {
+            Some(above) => self.y[above] + self.least_distance(above, vertex),
+            None => f32::MIN,
+        };
+        let high = match members.get(at + 1) {
+            Some(&below) => self.y[below] - self.least_distance(vertex, below),
+            None => f32::MAX,
+        };
+        let lines = || near.iter().flat_map(|side| side.of(vertex));
+        let target = |line: &super::order::Neighbour| self.y[line.vertex] + line.far - line.near;
+        let level_at = |height: f32| -> f32 {
+            lines()
+                .filter(|line| (target(line) - height).abs() < 0.5)
+                .map(|line| line.pull)
+                .sum()
+        };
+        let now = level_at(y);
+        let best = lines()
+            .map(target)
+            .filter(|height| (low..=high).contains(height) && (height - y).abs() <= reach)
+            .map(|height| (level_at(height), height))
+            .filter(|(level, _)| *level > now)
+            .max_by(|a, b| {
+                a.0.total_cmp(&b.0)
+                    .then((b.1 - y).abs().total_cmp(&(a.1 - y).abs()))
+            });
+        let Some((_, height)) = best else {
+            return false;
+        };
+        self.y[vertex] = height;
+        true
     }
 
     /// Heights of a column's vertices when they are stacked with the least gaps.

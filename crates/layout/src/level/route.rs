@@ -27,6 +27,11 @@ impl Columns {
     }
 }
 
+/// Channels grow in steps, so that a line more seldom moves what is to the right of it.
+fn in_steps(width: f32, step: f32) -> f32 {
+    (width / step).ceil() * step
+}
+
 impl Part<'_> {
     /// Turns heights into places and ways.
     pub(super) fn route(mut self) -> PartDrawing {
@@ -39,7 +44,8 @@ impl Part<'_> {
             .map(|vertex| self.y[vertex] + self.half[vertex])
             .fold(0.0, f32::max)
             .ceil();
-        let columns = self.measure_columns();
+        let flat_lines = self.assign_flat_lines();
+        let columns = self.measure_columns(&flat_lines);
         let places = self
             .members
             .iter()
@@ -58,17 +64,14 @@ impl Part<'_> {
                 (member, Point::new(x, y))
             })
             .collect();
-        let mut flat_lines = vec![0usize; self.columns.len()];
         let routes = self
             .ways
             .iter()
-            .map(|way| {
-                let mut points = if way.is_flat(&self) {
-                    let lines = &mut flat_lines[self.column[way.from]];
-                    *lines += 1;
-                    self.flat_route(way, &columns, *lines - 1)
-                } else {
-                    self.wave_route(way, &columns)
+            .zip(&flat_lines)
+            .map(|(way, line)| {
+                let mut points = match *line {
+                    Some(line) => self.flat_route(way, &columns, line),
+                    None => self.wave_route(way, &columns),
                 };
                 if self.spec.links[way.link].reversed {
                     points.reverse();
@@ -95,7 +98,50 @@ impl Part<'_> {
         }
     }
 
-    fn measure_columns(&self) -> Columns {
+    /// Upright lines of calls within a column: short ones near the column, and lines that do not meet share a place.
+    fn assign_flat_lines(&self) -> Vec<Option<usize>> {
+        let mut flat: Vec<(usize, [f32; 2])> = self
+            .ways
+            .iter()
+            .enumerate()
+            .filter(|(_, way)| way.is_flat(self))
+            .map(|(at, way)| {
+                let (from, to) = (
+                    self.flat_end(way.from, true, way),
+                    self.flat_end(way.to, false, way),
+                );
+                (at, [from.min(to), from.max(to)])
+            })
+            .collect();
+        flat.sort_by(|a, b| (a.1[1] - a.1[0]).total_cmp(&(b.1[1] - b.1[0])));
+        let mut lines: Vec<Option<usize>> = vec![None; self.ways.len()];
+        let mut taken: Vec<Vec<Vec<[f32; 2]>>> = vec![Vec::new(); self.columns.len()];
+        for (at, [low, high]) in flat {
+            let taken = &mut taken[self.column[self.ways[at].from]];
+            let meets = |spans: &Vec<[f32; 2]>| spans.iter().any(|span| low <= span[1] && span[0] <= high);
+            // Not within a shorter one that it holds: those lines would cross.
+            let line = taken.iter().rposition(meets).map_or(0, |line| line + 1);
+            if line == taken.len() {
+                taken.push(Vec::new());
+            }
+            taken[line].push([low, high]);
+            lines[at] = Some(line);
+        }
+        lines
+    }
+
+    /// Height at which a call within a column leaves or enters a vertex.
+    fn flat_end(&self, vertex: usize, is_caller: bool, way: &Way) -> f32 {
+        let link = &self.spec.links[way.link];
+        let tip = if is_caller { link.from } else { link.to };
+        let offset = match self.item(vertex) {
+            Some(item) if !item.is_box => (self.half[vertex] * 0.5).round(),
+            _ => tip.offset,
+        };
+        self.y[vertex] + offset
+    }
+
+    fn measure_columns(&self, flat_lines: &[Option<usize>]) -> Columns {
         let count = self.columns.len();
         let mut width = vec![0f32; count];
         for vertex in 0..self.members.len() {
@@ -113,8 +159,11 @@ impl Part<'_> {
             *channel = channel.max(rise);
         }
         let mut flat = vec![0usize; count];
-        for way in self.ways.iter().filter(|way| way.is_flat(self)) {
-            flat[self.column[way.from]] += 1;
+        for (way, line) in self.ways.iter().zip(flat_lines) {
+            if let Some(line) = line {
+                let lines = &mut flat[self.column[way.from]];
+                *lines = (*lines).max(line + 1);
+            }
         }
         let padding = self.spec.frame.padding;
         let is_border = |column: usize| {
@@ -140,10 +189,10 @@ impl Part<'_> {
                 } else {
                     0.0
                 };
-                padding + bend + flat_room(column)
+                padding + in_steps(bend + flat_room(column), 12.0)
             } else {
                 let options = &self.spec.options;
-                options.column_gap + (0.12 * climb[column]).min(72.0) + flat_room(column)
+                options.column_gap + in_steps((0.12 * climb[column]).min(72.0) + flat_room(column), 24.0)
             }
             .round();
         }
@@ -183,14 +232,9 @@ impl Part<'_> {
 
     /// Out on the right side, along the column, and back in.
     fn flat_route(&self, way: &Way, columns: &Columns, line: usize) -> Vec<Point> {
-        let link = &self.spec.links[way.link];
         let x = columns.right(self.column[way.from]) + FLAT_LEAD + FLAT_STEP * line as f32;
-        let offset = |vertex: usize, given: f32| match self.item(vertex) {
-            Some(item) if !item.is_box => self.half[vertex] * 0.5,
-            _ => given,
-        };
-        let from = self.y[way.from] + offset(way.from, link.from.offset);
-        let to = self.y[way.to] + offset(way.to, link.to.offset);
+        let from = self.flat_end(way.from, true, way);
+        let to = self.flat_end(way.to, false, way);
         vec![
             Point::new(self.right_of(way.from, columns), from),
             Point::new(x, from),

@@ -1,4 +1,5 @@
-//! Bookinfo behind its gateway, with a subset that nothing defines and a caller without sidecar that is refused.
+//! Views to paint: Bookinfo behind its gateway, with a subset that nothing defines and a caller without sidecar
+//! that is refused; and a mesh of three namespaces with something of everything.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -127,6 +128,117 @@ pub(super) fn bookinfo() -> View {
     let failing = id_of("reviews-v3");
     if let Some(node) = build.0.nodes.get_mut(&failing) {
         node.health.state = HealthState::Degraded;
+    }
+    build.0
+}
+
+/// Nineteen apps in four namespaces: one failing, three degraded, plain text, refused, unknown, TCP, no traffic.
+pub(super) fn shop() -> View {
+    use vigla_graph::Badge::{Authorization, Breaker, Mirror, Retry, Route, Timeout};
+    let mut build = Builder(View {
+        grain: Grain::Workload,
+        at: Timestamp(1_792_500_000_000),
+        window: Duration::from_secs(300),
+        nodes: BTreeMap::new(),
+        edges: BTreeMap::new(),
+        boxes: BTreeMap::new(),
+    });
+    let places: [(&str, &[&str]); 4] = [
+        ("istio-system", &["istio-ingress"]),
+        ("bookinfo", &["productpage", "details", "reviews", "ratings"]),
+        (
+            "shop",
+            &[
+                "frontend",
+                "currency",
+                "cart",
+                "recommendation",
+                "checkout",
+                "redis-cart",
+                "catalog",
+                "shipping",
+                "ads",
+            ],
+        ),
+        (
+            "payments",
+            &["payment-api", "fraud", "ledger", "postgres", "istio-egress"],
+        ),
+    ];
+    for (namespace, names) in places {
+        build.area(namespace);
+        for name in names {
+            let kind = if name.starts_with("istio-") {
+                NodeKind::Gateway
+            } else {
+                NodeKind::Workload
+            };
+            build.node(name, kind, Some(namespace));
+        }
+    }
+    build.node("unknown", NodeKind::Unknown, None).guess = Some(Guess {
+        workload: WorkloadName::new("batch-report"),
+        namespace: Namespace::new("shop"),
+        from: "address 127.64.9.1".to_owned(),
+    });
+    build.node("unregistered", NodeKind::Passthrough, None);
+    build.node("cardnet.example", NodeKind::External, None).service = Some("cardnet.example".into());
+    for (from, to, rate, p95) in [
+        ("istio-ingress", "productpage", 48.2, 50.0),
+        ("istio-ingress", "frontend", 364.0, 250.0),
+        ("productpage", "details", 48.1, 5.0),
+        ("reviews", "ratings", 19.3, 10.0),
+        ("frontend", "currency", 240.0, 5.0),
+        ("frontend", "cart", 121.0, 10.0),
+        ("frontend", "recommendation", 96.4, 50.0),
+        ("frontend", "checkout", 12.6, 500.0),
+        ("frontend", "catalog", 302.0, 10.0),
+        ("recommendation", "catalog", 96.4, 10.0),
+        ("checkout", "shipping", 12.4, 25.0),
+        ("checkout", "cart", 12.5, 10.0),
+        ("checkout", "payment-api", 12.6, 500.0),
+        ("payment-api", "fraud", 12.6, 500.0),
+        ("payment-api", "ledger", 12.4, 25.0),
+        ("payment-api", "istio-egress", 12.4, 50.0),
+        ("istio-egress", "cardnet.example", 12.4, 50.0),
+    ] {
+        build.edge(from, to, side(rate, 0.0, p95, 1.0));
+    }
+    build.edge("productpage", "reviews", side(48.1, 4.86, 25.0, 1.0));
+    build.edge("unknown", "catalog", side(9.8, 0.0, 10.0, 0.0));
+    build.edge("recommendation", "ledger", Side::default()).refused = 1.0;
+    for (from, to, bytes) in [
+        ("cart", "redis-cart", 84_000.0),
+        ("ledger", "postgres", 212_000.0),
+        ("recommendation", "unregistered", 12_000.0),
+    ] {
+        let mut side = Side::default();
+        side.traffic.bytes_sent = bytes;
+        side.traffic.connections = 0.5;
+        build.edge(from, to, side).protocol = Protocol::Tcp;
+    }
+    for (name, state) in [
+        ("reviews", HealthState::Failing),
+        ("checkout", HealthState::Degraded),
+        ("fraud", HealthState::Degraded),
+        ("ledger", HealthState::Degraded),
+        ("ads", HealthState::NoTraffic),
+    ] {
+        if let Some(node) = build.0.nodes.get_mut(&id_of(name)) {
+            node.health.state = state;
+        }
+    }
+    for (name, badges) in [
+        ("productpage", &[Route][..]),
+        ("frontend", &[Route, Retry]),
+        ("cart", &[Breaker]),
+        ("checkout", &[Timeout, Retry]),
+        ("catalog", &[Mirror]),
+        ("ledger", &[Authorization]),
+    ] {
+        if let Some(node) = build.0.nodes.get_mut(&id_of(name)) {
+            node.badges = badges.iter().copied().collect();
+        }
     }
     build.0
 }
