@@ -157,7 +157,7 @@ fn trim_blank_lines(text: &str) -> &str {
     match text.find(|c: char| !c.is_whitespace()) {
         // Spaces before the first text belong to its line.
         Some(first) => &text[text[..first].rfind('\n').map_or(0, |newline| newline + 1)..],
-        None => "",
+        None => &text[..0],
     }
 }
 
@@ -393,5 +393,7 @@ impl<'a> Node<'a> {
     }
 }
 
+#[cfg(test)]
+mod properties;
 #[cfg(test)]
 mod tests;

@@ -46,6 +46,8 @@ pub struct Bounds {
     pub documents: usize,
     /// Values in one document, those that come by alias counted each time.
     pub nodes: usize,
+    /// Values in all documents of the text, those of refused documents counted too: a value takes about 100 bytes.
+    pub nodes_in_all: usize,
     /// Levels of nesting in one document.
     pub depth: usize,
     /// Errors that are reported; reading ends there.
@@ -59,7 +61,8 @@ impl Default for Bounds {
         Self {
             bytes: 16 << 20,
             documents: 20_000,
-            nodes: 500_000,
+            nodes: 250_000,
+            nodes_in_all: 1_000_000,
             depth: 100,
             errors: 50,
         }
@@ -97,8 +100,9 @@ pub fn read_documents_within(file: &str, text: &str, bounds: &Bounds) -> Documen
     options.block_nesting_limit = bounds.depth;
     let mut parser = Parser::new_from_str_with_options(&text, options);
     let mut from = 0;
+    let mut left = bounds.nodes_in_all;
     loop {
-        match read_one(&mut parser, &file, &text, bounds, &mut from) {
+        match read_one(&mut parser, &file, &text, bounds, &mut from, &mut left) {
             Ok(Some(document)) => found.documents.push(document),
             Ok(None) => break,
             Err(error) => {
@@ -149,15 +153,17 @@ fn number(value: usize) -> u32 {
 
 type Events<'t> = Parser<'t, StrInput<'t>>;
 
-/// The next document; `None` at the end of the text. `from` is where its text starts, and is moved on.
+/// The next document; `None` at the end of the text. `from` is where its text starts, and is moved on; `left` is
+/// how many values the text may still have.
 fn read_one(
     parser: &mut Events<'_>,
     file: &Arc<str>,
     text: &Arc<str>,
     bounds: &Bounds,
     from: &mut u32,
+    left: &mut usize,
 ) -> Result<Option<Document>, ReadError> {
-    let mut builder = Builder::new(text, bounds);
+    let mut builder = Builder::new(text, bounds, left);
     while let Some(next) = parser.next_event() {
         let (event, span) = next.map_err(|error| at(file, text, *error.marker(), error.info()))?;
         let refuse = |message: String| at(file, text, span.start, message);
@@ -167,7 +173,6 @@ fn read_one(
                 if explicit {
                     *from = byte(span.end);
                 }
-                builder = Builder::new(text, bounds);
             }
             Event::DocumentEnd => {
                 let start = line_after(text, *from);
@@ -263,6 +268,7 @@ struct Open {
 struct Builder<'t> {
     text: &'t str,
     bounds: &'t Bounds,
+    left: &'t mut usize,
     cells: Vec<Cell>,
     open: Vec<Open>,
     anchors: HashMap<usize, Anchor>,
@@ -277,10 +283,11 @@ enum Anchor {
 }
 
 impl<'t> Builder<'t> {
-    fn new(text: &'t str, bounds: &'t Bounds) -> Self {
+    fn new(text: &'t str, bounds: &'t Bounds, left: &'t mut usize) -> Self {
         Self {
             text,
             bounds,
+            left,
             cells: Vec::new(),
             open: Vec::new(),
             anchors: HashMap::new(),
@@ -348,10 +355,18 @@ impl<'t> Builder<'t> {
     }
 
     fn add(&mut self, content: Content, span: Span, anchor: usize) -> Result<NodeId, String> {
+        let refuse = |what: &str, most: usize| {
+            Err(format!(
+                "the {what} has more than {most} values (aliases counted each time); split it"
+            ))
+        };
         if self.cells.len() >= self.bounds.nodes {
-            let message = "the document has more than {} values (aliases counted each time); split it";
-            return Err(message.replace("{}", &self.bounds.nodes.to_string()));
+            return refuse("document", self.bounds.nodes);
         }
+        let Some(left) = self.left.checked_sub(1) else {
+            return refuse("file", self.bounds.nodes_in_all);
+        };
+        *self.left = left;
         if self.open.len() > self.bounds.depth {
             return Err(format!(
                 "the document is nested deeper than {} levels",

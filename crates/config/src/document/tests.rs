@@ -117,6 +117,23 @@ fn what_would_cost_too_much_is_refused_with_a_reason() {
 }
 
 #[test]
+fn the_bound_on_values_holds_for_all_documents_of_a_file() {
+    let bounds = Bounds {
+        nodes_in_all: 25,
+        ..Bounds::default()
+    };
+    let found = read_documents_within("-", &"a: [1,2,3,4,5,6,7]\n---\n".repeat(9), &bounds);
+    assert_eq!(found.documents.len(), 2);
+    assert!(
+        found.errors[0]
+            .message
+            .contains("the file has more than 25 values"),
+        "{}",
+        found.errors[0]
+    );
+}
+
+#[test]
 fn line_ends_of_all_systems_are_read() {
     let document = one("a: 1\r\nb:\r\n  - x\r\n");
     assert_eq!(find(&document, "b[0]").location().to_string(), "mesh.yaml:3:5");

@@ -34,16 +34,24 @@ fn says(state: &ConfigState) -> String {
 
 /// Waits until the state says this; a slow machine may need a while.
 fn wait(source: &FolderSource, expected: &str) -> Arc<ConfigState> {
+    wait_for(source, |state| says(state) == expected)
+}
+
+fn wait_for(source: &FolderSource, condition: impl Fn(&ConfigState) -> bool) -> Arc<ConfigState> {
     let started = Instant::now();
-    while says(&source.state()) != expected {
+    loop {
+        let state = source.state();
+        if condition(&state) {
+            return state;
+        }
         assert!(
             started.elapsed() < Duration::from_secs(5),
-            "{} is not {expected}",
-            says(&source.state())
+            "{} {:?}",
+            says(&state),
+            state.errors
         );
         sleep(Duration::from_millis(1));
     }
-    source.state()
 }
 
 #[test]
@@ -100,12 +108,7 @@ fn a_broken_file_keeps_its_last_good_text_and_tells_the_place() {
     fs::write(base.join("a.yaml"), service("a", 1)).unwrap();
     let source = FolderSource::open(&[&base]).unwrap();
     fs::write(base.join("a.yaml"), service("a", 2) + "---\n- x: [\n").unwrap();
-    let started = Instant::now();
-    while source.state().errors.is_empty() {
-        assert!(started.elapsed() < Duration::from_secs(5));
-        sleep(Duration::from_millis(1));
-    }
-    let state = source.state();
+    let state = wait_for(&source, |state| !state.errors.is_empty());
     assert_eq!(says(&state), "a=1");
     assert!(
         state.errors[0].to_string().starts_with("a.yaml:6:"),
@@ -116,9 +119,9 @@ fn a_broken_file_keeps_its_last_good_text_and_tells_the_place() {
     let state = wait(&source, "a=3");
     assert_eq!(state.errors, []);
     fs::write(base.join("a.yaml"), [0xff, 0xfe]).unwrap();
-    sleep(Duration::from_millis(30));
-    assert_eq!(says(&source.state()), "a=3");
-    assert!(source.state().errors[0].message.contains("UTF-8"));
+    let state = wait_for(&source, |state| !state.errors.is_empty());
+    assert_eq!(says(&state), "a=3");
+    assert!(state.errors[0].message.contains("UTF-8"));
 }
 
 #[test]
@@ -130,19 +133,16 @@ fn an_overlay_stands_in_place_of_the_file_below_and_leaves_no_trace() {
     fs::write(overlay.join("a.yaml"), service("a", 2)).unwrap();
     wait(&source, "a=2");
     fs::write(overlay.join("a.yaml"), "a: [").unwrap();
-    sleep(Duration::from_millis(30));
-    assert_eq!(says(&source.state()), "a=2");
+    let state = wait_for(&source, |state| !state.errors.is_empty());
+    assert_eq!(says(&state), "a=2");
     fs::remove_file(overlay.join("a.yaml")).unwrap();
     let after = wait(&source, "a=1");
     assert_eq!(after.files[0].text, before.files[0].text);
     assert_eq!(after.changes_since(&before), []);
     // Broken from the start: what lies below stays in effect.
     fs::write(overlay.join("a.yaml"), service("a", 4) + "---\nb: [").unwrap();
-    sleep(Duration::from_millis(30));
-    assert_eq!(
-        (says(&source.state()).as_str(), source.state().errors.len()),
-        ("a=1", 1)
-    );
+    let state = wait_for(&source, |state| !state.errors.is_empty());
+    assert_eq!((says(&state).as_str(), state.errors.len()), ("a=1", 1));
 }
 
 #[test]
