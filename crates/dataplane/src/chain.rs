@@ -11,9 +11,12 @@ pub struct FirstBytes<'a> {
     pub server_name: Option<&'a str>,
 }
 
-/// The first chain that takes the connection; `None`: it is refused.
-pub fn find_chain<'t>(chains: &'t [FilterChain], first: FirstBytes<'_>) -> Option<&'t FilterChain> {
-    chains.iter().find(|chain| chain.matches.fits(first))
+/// The first chain that takes the connection, with its index; `None`: it is refused.
+pub fn find_chain<'t>(chains: &'t [FilterChain], first: FirstBytes<'_>) -> Option<(usize, &'t FilterChain)> {
+    chains
+        .iter()
+        .enumerate()
+        .find(|(_, chain)| chain.matches.fits(first))
 }
 
 impl ChainMatch {
@@ -84,7 +87,11 @@ mod tests {
             (&gateway, true, None, None),
         ] {
             let found = find_chain(chains, FirstBytes { tls, server_name });
-            assert_eq!(found.map(|chain| &*chain.name), want, "{tls} {server_name:?}");
+            assert_eq!(
+                found.map(|(_, chain)| &*chain.name),
+                want,
+                "{tls} {server_name:?}"
+            );
         }
     }
 }

@@ -1,0 +1,13 @@
+//! HTTP: one exchange from the caller's request to the end of the answer.
+
+mod body;
+mod exchange;
+mod headers;
+mod reply;
+mod send;
+mod serve;
+mod watch;
+
+pub(crate) use body::{RequestBody, UpstreamBody};
+pub(crate) use serve::serve;
+pub(crate) use watch::HeadWatch;

@@ -1,0 +1,355 @@
+//! Bodies on their way through: counted, and kept as long as a retry may need them.
+
+use std::{
+    cell::{Cell, RefCell},
+    fmt,
+    pin::Pin,
+    rc::Rc,
+    task::{Context, Poll},
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use hyper::body::{Body, Frame, Incoming, SizeHint};
+use tokio::{sync::Notify, time::Sleep};
+use vigla_model::ResponseFlag;
+
+use super::send::Lease;
+use crate::record::Record;
+
+/// How much of a request's body is kept for a retry; larger requests are not tried again.
+pub(crate) const MAX_KEPT: usize = 64 << 10;
+
+/// A request's body: read once from the caller, sent to the upstream as often as the request is tried.
+pub(crate) struct RequestBody {
+    incoming: RefCell<Incoming>,
+    size: SizeHint,
+    received: Cell<u64>,
+    /// What has come so far; `None` when it is too much to be kept, or no retry is wanted.
+    kept: RefCell<Option<Vec<Bytes>>>,
+    kept_bytes: Cell<usize>,
+    ended_at: Cell<Option<Instant>>,
+    ended: Notify,
+    broken: Cell<bool>,
+    /// The try that may read; those before it get an error.
+    current_try: Cell<u32>,
+}
+
+impl RequestBody {
+    pub(crate) fn new(incoming: Incoming, keep: bool) -> Rc<Self> {
+        Rc::new(Self {
+            size: incoming.size_hint(),
+            incoming: RefCell::new(incoming),
+            received: Cell::new(0),
+            kept: RefCell::new(keep.then(Vec::new)),
+            kept_bytes: Cell::new(0),
+            ended_at: Cell::new(None),
+            ended: Notify::new(),
+            broken: Cell::new(false),
+            current_try: Cell::new(0),
+        })
+    }
+
+    /// Bytes that have come so far.
+    pub(crate) fn received(&self) -> u64 {
+        self.received.get()
+    }
+
+    /// When the last byte came; `None` before that.
+    pub(crate) fn ended_at(&self) -> Option<Instant> {
+        self.ended_at.get()
+    }
+
+    /// Whether the caller broke off.
+    pub(crate) fn is_broken(&self) -> bool {
+        self.broken.get()
+    }
+
+    /// Waits for the last byte.
+    pub(crate) async fn ended(&self) {
+        while self.ended_at.get().is_none() {
+            self.ended.notified().await;
+        }
+    }
+
+    /// Whether it can be sent once more.
+    pub(crate) fn can_replay(&self) -> bool {
+        self.kept.borrow().is_some() && !self.broken.get()
+    }
+
+    /// The body for the next try.
+    pub(crate) fn next_try(self: &Rc<Self>) -> UpstreamBody {
+        self.current_try.set(self.current_try.get() + 1);
+        UpstreamBody::Stream {
+            body: Rc::clone(self),
+            number: self.current_try.get(),
+            at: 0,
+        }
+    }
+
+    fn poll(&self, cx: &mut Context<'_>, at: &mut usize) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        if let Some(kept) = self.kept.borrow().as_ref()
+            && let Some(chunk) = kept.get(*at)
+        {
+            *at += 1;
+            return Poll::Ready(Some(Ok(Frame::data(chunk.clone()))));
+        }
+        if self.ended_at.get().is_some() {
+            return Poll::Ready(None);
+        }
+        let mut incoming = self.incoming.borrow_mut();
+        let frame = match Pin::new(&mut *incoming).poll_frame(cx) {
+            Poll::Pending => return Poll::Pending,
+            Poll::Ready(frame) => frame,
+        };
+        match &frame {
+            Some(Ok(frame)) => {
+                if let Some(chunk) = frame.data_ref() {
+                    self.received.set(self.received.get() + chunk.len() as u64);
+                    self.keep(chunk, at);
+                }
+            }
+            Some(Err(_)) => self.broken.set(true),
+            None => (),
+        }
+        if frame.is_none() || incoming.is_end_stream() {
+            self.ended_at.set(Some(Instant::now()));
+            self.ended.notify_waiters();
+        }
+        Poll::Ready(frame.map(|frame| frame.map_err(|_| BodyError::Caller)))
+    }
+
+    fn keep(&self, chunk: &Bytes, at: &mut usize) {
+        let mut kept = self.kept.borrow_mut();
+        let Some(chunks) = kept.as_mut() else { return };
+        let bytes = self.kept_bytes.get() + chunk.len();
+        if bytes > MAX_KEPT {
+            *kept = None;
+        } else {
+            self.kept_bytes.set(bytes);
+            chunks.push(chunk.clone());
+            *at = chunks.len();
+        }
+    }
+}
+
+/// Why a request's body cannot be sent to its end.
+#[derive(Debug)]
+pub(crate) enum BodyError {
+    /// The caller broke off.
+    Caller,
+    /// Another try reads it now.
+    Superseded,
+}
+
+impl fmt::Display for BodyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Caller => "the caller broke off",
+            Self::Superseded => "the request is tried elsewhere",
+        })
+    }
+}
+
+impl std::error::Error for BodyError {}
+
+/// What an upstream connection sends.
+pub(crate) enum UpstreamBody {
+    /// No body.
+    Empty,
+    /// The caller's.
+    Stream {
+        body: Rc<RequestBody>,
+        number: u32,
+        at: usize,
+    },
+}
+
+impl Body for UpstreamBody {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        match self.get_mut() {
+            Self::Empty => Poll::Ready(None),
+            Self::Stream { body, number, .. } if *number != body.current_try.get() => {
+                Poll::Ready(Some(Err(BodyError::Superseded)))
+            }
+            Self::Stream { body, at, .. } => body.poll(cx, at),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        matches!(self, Self::Empty)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Empty => SizeHint::with_exact(0),
+            Self::Stream { body, .. } => body.size,
+        }
+    }
+}
+
+/// What the caller gets. When it ends, the request is counted and the connection goes back.
+pub(crate) struct ResponseBody {
+    content: Content,
+    record: Record,
+    /// When the route's timeout passes, if it has one and the upstream still sends.
+    deadline: Option<Pin<Box<Sleep>>>,
+}
+
+enum Content {
+    Upstream(Incoming, Option<Lease>),
+    Local(Bytes),
+}
+
+impl ResponseBody {
+    /// An answer of our own.
+    pub(crate) fn local(body: Bytes, mut record: Record) -> Self {
+        record.bytes_sent = body.len() as u64;
+        Self {
+            content: Content::Local(body),
+            record,
+            deadline: None,
+        }
+    }
+
+    /// The upstream's answer. `left` is what remains of the route's timeout.
+    pub(crate) fn upstream(
+        incoming: Incoming,
+        lease: Lease,
+        mut record: Record,
+        left: Option<Duration>,
+    ) -> Self {
+        let mut lease = Some(lease);
+        let mut deadline = None;
+        if incoming.is_end_stream() {
+            give_back(&mut lease, &record);
+            record.finish();
+        } else {
+            deadline = left.map(|left| Box::pin(tokio::time::sleep(left)));
+        }
+        Self {
+            content: Content::Upstream(incoming, lease),
+            record,
+            deadline,
+        }
+    }
+}
+
+/// The connection can take another request, unless the upstream answered before it had read all.
+fn give_back(lease: &mut Option<Lease>, record: &Record) {
+    let sent = record
+        .request_body
+        .as_ref()
+        .is_none_or(|body| body.ended_at().is_some());
+    if let Some(lease) = lease.take()
+        && sent
+    {
+        lease.give_back();
+    }
+}
+
+/// Why an answer breaks off.
+#[derive(Debug)]
+pub(crate) enum ResponseError {
+    Upstream(hyper::Error),
+    Timeout,
+}
+
+impl fmt::Display for ResponseError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Upstream(error) => write!(f, "the upstream broke off: {error}"),
+            Self::Timeout => f.write_str("the route's timeout passed"),
+        }
+    }
+}
+
+impl std::error::Error for ResponseError {}
+
+impl Body for ResponseBody {
+    type Data = Bytes;
+    type Error = ResponseError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, ResponseError>>> {
+        let this = self.get_mut();
+        let (incoming, lease) = match &mut this.content {
+            Content::Local(bytes) => {
+                this.record.finish();
+                let bytes = std::mem::take(bytes);
+                return Poll::Ready((!bytes.is_empty()).then(|| Ok(Frame::data(bytes))));
+            }
+            Content::Upstream(incoming, lease) => (incoming, lease),
+        };
+        match Pin::new(&mut *incoming).poll_frame(cx) {
+            Poll::Ready(Some(Ok(frame))) => {
+                if let Some(chunk) = frame.data_ref() {
+                    this.record.bytes_sent += chunk.len() as u64;
+                } else if let Some(status) = frame.trailers_ref().and_then(|t| t.get("grpc-status")) {
+                    this.record.grpc_status = super::headers::parse_grpc_status(status);
+                }
+                if incoming.is_end_stream() {
+                    give_back(lease, &this.record);
+                    this.record.finish();
+                }
+                Poll::Ready(Some(Ok(frame)))
+            }
+            Poll::Ready(None) => {
+                give_back(lease, &this.record);
+                this.record.finish();
+                Poll::Ready(None)
+            }
+            Poll::Ready(Some(Err(error))) => {
+                *lease = None;
+                this.record.flag(ResponseFlag::UpstreamClosed);
+                this.record.details = Some("upstream_reset_after_response_started{connection_termination}");
+                this.record.finish();
+                Poll::Ready(Some(Err(ResponseError::Upstream(error))))
+            }
+            Poll::Pending => {
+                let Some(deadline) = &mut this.deadline else {
+                    return Poll::Pending;
+                };
+                if deadline.as_mut().poll(cx).is_pending() {
+                    return Poll::Pending;
+                }
+                *lease = None;
+                this.record.flag(ResponseFlag::UpstreamTimeout);
+                this.record.details = Some("response_timeout");
+                this.record.finish();
+                Poll::Ready(Some(Err(ResponseError::Timeout)))
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.content {
+            Content::Upstream(incoming, _) => incoming.is_end_stream(),
+            Content::Local(bytes) => bytes.is_empty(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.content {
+            Content::Upstream(incoming, _) => incoming.size_hint(),
+            Content::Local(bytes) => SizeHint::with_exact(bytes.len() as u64),
+        }
+    }
+}
+
+impl Drop for ResponseBody {
+    fn drop(&mut self) {
+        // An answer of our own, or one without a body, is complete when its head is: to HEAD nobody reads more.
+        if matches!(self.content, Content::Local(_)) || self.is_end_stream() {
+            self.record.finish();
+        }
+    }
+}

@@ -1,0 +1,303 @@
+//! From the head of a request to the head of its answer: route, fault, cluster, and what the caller gets.
+
+use std::{convert::Infallible, rc::Rc, time::Duration};
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Request, Response, Uri, Version, header, request, uri::PathAndQuery};
+use hyper::body::{Body, Incoming};
+use vigla_dataplane::{
+    Decision, Direction, Forward, HeaderEdits, Matched, NoObserver, RequestHead, RouteAction, apply_edits,
+    decide, redirect_location, rewrite_path, roll_fault,
+};
+use vigla_model::{PeerIdentity, Protocol, ResponseFlag};
+
+use super::{
+    body::{RequestBody, ResponseBody},
+    headers::{
+        CLIENT_CERTIFICATE, Edited, FORWARDED_FOR, FORWARDED_PROTO, Headers, ORIGINAL_PATH, PEER, REQUEST_ID,
+        UPSTREAM_TIME, is_grpc, remove_hop_by_hop,
+    },
+    reply::{self, respond},
+    send::{Sending, Sent},
+};
+use crate::{access_log::LineHead, downstream::Downstream, metrics::Peer, record::Record};
+
+/// Answers one request. Never fails: what goes wrong is an answer with a flag.
+pub(crate) async fn exchange(
+    downstream: Rc<Downstream>,
+    request: Request<Incoming>,
+) -> Result<Response<ResponseBody>, Infallible> {
+    let (mut parts, body) = request.into_parts();
+    let mut record = Record::new(Rc::clone(&downstream));
+    if is_grpc(&parts.headers) {
+        record.protocol = Protocol::Grpc;
+    }
+    let two_lengths = downstream.watch.begin();
+    name_caller(&mut parts.headers, &mut record);
+    let host = parts.uri.authority().map_or_else(
+        || {
+            parts
+                .headers
+                .get(header::HOST)
+                .and_then(|host| host.to_str().ok())
+        },
+        |authority| Some(authority.as_str()),
+    );
+    let authority = host.unwrap_or_default();
+    prepare_log(&mut record, &parts, authority);
+    if parts.version != Version::HTTP_11 {
+        return Ok(reply::OLD_VERSION.send(record));
+    }
+    if authority.is_empty() {
+        return Ok(reply::BAD_HOST.send(record));
+    }
+    if two_lengths {
+        return Ok(reply::TWO_LENGTHS.send(record));
+    }
+    let Some(table) = downstream.chain.routes(&downstream.worker) else {
+        return Ok(reply::NO_ROUTE.send(record));
+    };
+    let head = RequestHead {
+        method: parts.method.as_str(),
+        scheme: if downstream.is_tls { "https" } else { "http" },
+        authority,
+        path: parts.uri.path_and_query().map_or("", PathAndQuery::as_str),
+        headers: &Headers(&parts.headers),
+    };
+    let mut dice = &downstream.worker.random;
+    let Decision::Route(matched) = decide(&table.router, &head, &mut dice, &mut NoObserver) else {
+        return Ok(reply::NO_ROUTE.send(record));
+    };
+    record.route_name = Some(matched.route.name.clone());
+    if let Some(service) = table.service(&matched) {
+        record.service = service;
+    }
+    let forward = match &matched.route.action {
+        RouteAction::Forward(forward) => forward,
+        RouteAction::Respond { status, body } => {
+            record.details = Some("direct_response");
+            let mut response = respond(*status, Bytes::copy_from_slice(body.as_bytes()), record);
+            edit(&matched.route.response_headers, response.headers_mut());
+            return Ok(response);
+        }
+        RouteAction::Redirect(redirect) => {
+            record.details = Some("direct_response");
+            let location = redirect_location(redirect, &matched.route.matches.path, &head);
+            let mut response = respond(redirect.status, Bytes::new(), record);
+            if let Ok(location) = HeaderValue::try_from(location) {
+                response.headers_mut().insert(header::LOCATION, location);
+            }
+            edit(&matched.route.response_headers, response.headers_mut());
+            return Ok(response);
+        }
+    };
+    Ok(forward_request(&downstream, &matched, forward, parts, body, record).await)
+}
+
+/// Writes down what the log needs before the request is changed.
+fn prepare_log(record: &mut Record, parts: &request::Parts, authority: &str) {
+    if !record.downstream.worker.log.is_on() {
+        return;
+    }
+    let path = parts.uri.path_and_query().map_or("", PathAndQuery::as_str);
+    let protocol = if parts.version == Version::HTTP_11 {
+        "HTTP/1.1"
+    } else {
+        "HTTP/1.0"
+    };
+    let mut head = LineHead::new(parts.method.as_str(), path, protocol, authority, &parts.headers);
+    if let Some(id) = parts.headers.get(REQUEST_ID) {
+        head.add_request_id(id);
+    }
+    record.head = Some(head);
+}
+
+/// Takes the header by which a caller without certificate names itself. It is never passed on, and believed
+/// only where there is no certificate to contradict it.
+fn name_caller(headers: &mut HeaderMap, record: &mut Record) {
+    let downstream = &record.downstream;
+    if downstream.direction == Direction::Outbound {
+        return;
+    }
+    let claim = headers.remove(PEER);
+    if downstream.direction != Direction::Inbound || downstream.is_mutual_tls {
+        return;
+    }
+    let claim = claim.as_ref().and_then(|claim| claim.to_str().ok());
+    if let Some((workload, namespace)) = claim.and_then(|claim| claim.rsplit_once('.')) {
+        let peer = Peer {
+            identity: PeerIdentity {
+                workload: Some(workload.into()),
+                namespace: Some(namespace.into()),
+                ..PeerIdentity::default()
+            },
+            address: Some(downstream.remote_address.ip()),
+            mutual_tls: false,
+        };
+        record.caller = Some(downstream.worker.metrics.peer(&peer));
+    }
+}
+
+async fn forward_request(
+    downstream: &Rc<Downstream>,
+    matched: &Matched<'_>,
+    forward: &Forward,
+    mut parts: request::Parts,
+    body: Incoming,
+    mut record: Record,
+) -> Response<ResponseBody> {
+    let worker = &downstream.worker;
+    let destination = matched.cluster;
+    record.cluster = destination.map(|destination| destination.cluster.clone());
+    if let Some(fault) = &forward.fault {
+        let roll = roll_fault(fault, &mut &worker.random);
+        if let Some(delay) = roll.delay {
+            record.flag(ResponseFlag::FaultDelay);
+            tokio::time::sleep(delay).await;
+        }
+        if let Some(status) = roll.abort {
+            record.flag(ResponseFlag::FaultAbort);
+            record.details = Some("fault_filter_abort");
+            return respond(status, Bytes::from_static(b"fault filter abort"), record);
+        }
+    }
+    let cluster = destination.and_then(|destination| worker.cluster(&destination.cluster));
+    let (Some(destination), Some(cluster)) = (destination, cluster) else {
+        return reply::NO_CLUSTER.send(record);
+    };
+    prepare_request(&mut parts, downstream, matched, forward, &mut record);
+    edit(&destination.request_headers, &mut parts.headers);
+    edit(&matched.route.request_headers, &mut parts.headers);
+
+    if !body.is_end_stream() {
+        let keep = forward.retry.as_ref().is_some_and(|retry| retry.attempts > 0);
+        record.request_body = Some(RequestBody::new(body, keep));
+    }
+    let timeout = forward.timeout.filter(|timeout| !timeout.is_zero());
+    let request_body = record.request_body.clone();
+    let sending = Sending {
+        downstream,
+        cluster: &cluster,
+        retry: forward.retry.as_ref(),
+    };
+    let sent = match timeout {
+        None => sending.run(parts, &mut record).await,
+        Some(timeout) => tokio::select! {
+            biased;
+            sent = sending.run(parts, &mut record) => sent,
+            () = passed(timeout, request_body.as_deref()) => Sent::Reply(reply::TIMEOUT),
+        },
+    };
+    match sent {
+        Sent::Reply(reply) => reply.send(record),
+        Sent::Response(response, lease) => {
+            let (mut parts, body) = response.into_parts();
+            record.status = parts.status.as_u16();
+            record.details = Some("via_upstream");
+            let waited = record.started.elapsed();
+            record.upstream_time = Some(waited);
+            remove_hop_by_hop(&mut parts.headers);
+            let millis = u64::try_from(waited.as_millis()).unwrap_or(u64::MAX);
+            parts.headers.insert(UPSTREAM_TIME, HeaderValue::from(millis));
+            edit(&destination.response_headers, &mut parts.headers);
+            edit(&matched.route.response_headers, &mut parts.headers);
+            parts.version = Version::HTTP_11;
+            let left = timeout.map(|timeout| {
+                let ended = request_body
+                    .and_then(|body| body.ended_at())
+                    .unwrap_or(record.started);
+                timeout.saturating_sub(ended.elapsed())
+            });
+            Response::from_parts(parts, ResponseBody::upstream(body, lease, record, left))
+        }
+    }
+}
+
+/// The route's timeout: it runs from the end of the request.
+async fn passed(timeout: Duration, body: Option<&RequestBody>) {
+    if let Some(body) = body {
+        body.ended().await;
+    }
+    tokio::time::sleep(timeout).await;
+}
+
+/// What every request gets or loses on its way, whatever its route says.
+fn prepare_request(
+    parts: &mut request::Parts,
+    downstream: &Downstream,
+    matched: &Matched<'_>,
+    forward: &Forward,
+    record: &mut Record,
+) {
+    if let Some(authority) = parts.uri.authority()
+        && let Ok(host) = HeaderValue::try_from(authority.as_str())
+    {
+        parts.headers.insert(header::HOST, host);
+    }
+    if let Some(path) = parts.uri.path_and_query() {
+        let path = match &forward.path {
+            None if parts.uri.authority().is_none() => None,
+            None => Some(path.clone()),
+            Some(rewrite) => {
+                if let Ok(original) = HeaderValue::try_from(path.as_str()) {
+                    parts.headers.insert(ORIGINAL_PATH, original);
+                }
+                let new = rewrite_path(rewrite, &matched.route.matches.path, path.as_str());
+                Some(PathAndQuery::try_from(new).unwrap_or_else(|_| path.clone()))
+            }
+        };
+        if let Some(path) = path {
+            parts.uri = Uri::from(path);
+        }
+    }
+    if let Some(authority) = &forward.authority
+        && let Ok(host) = HeaderValue::try_from(&**authority)
+    {
+        parts.headers.insert(header::HOST, host);
+    }
+    let headers = &mut parts.headers;
+    remove_hop_by_hop(headers);
+    // hyper has answered it: the body comes without being asked for.
+    headers.remove(header::EXPECT);
+    if !headers.contains_key(REQUEST_ID)
+        && let Ok(id) = HeaderValue::from_bytes(&downstream.worker.random.uuid())
+    {
+        if let Some(head) = &mut record.head {
+            head.add_request_id(&id);
+        }
+        headers.insert(REQUEST_ID, id);
+    }
+    let scheme = HeaderValue::from_static(
+        if downstream.is_tls && downstream.direction == Direction::Gateway {
+            "https"
+        } else {
+            "http"
+        },
+    );
+    match downstream.direction {
+        Direction::Gateway => {
+            headers.insert(FORWARDED_PROTO, scheme);
+            headers.remove(CLIENT_CERTIFICATE);
+            let caller = downstream.remote_address.ip().to_string();
+            let before = headers.get(FORWARDED_FOR).and_then(|value| value.to_str().ok());
+            let chain = before.map_or(caller.clone(), |before| format!("{before},{caller}"));
+            if let Ok(chain) = HeaderValue::try_from(chain) {
+                headers.insert(FORWARDED_FOR, chain);
+            }
+        }
+        Direction::Inbound => {
+            headers.entry(FORWARDED_PROTO).or_insert(scheme);
+            match &downstream.client_certificate {
+                Some(certificate) => drop(headers.insert(CLIENT_CERTIFICATE, certificate.clone())),
+                None => drop(headers.remove(CLIENT_CERTIFICATE)),
+            }
+        }
+        Direction::Outbound => drop(headers.entry(FORWARDED_PROTO).or_insert(scheme)),
+    }
+}
+
+fn edit(edits: &HeaderEdits, headers: &mut HeaderMap) {
+    if !edits.is_empty() {
+        apply_edits(edits, &mut Edited(headers));
+    }
+}

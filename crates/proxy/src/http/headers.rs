@@ -1,0 +1,111 @@
+//! Headers between hops.
+
+use std::borrow::Cow;
+
+use http::{HeaderMap, HeaderName, HeaderValue, header};
+use vigla_dataplane::{HeaderStore, RequestHeaders};
+
+pub(crate) const PEER: HeaderName = HeaderName::from_static("x-vigla-peer");
+pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+pub(crate) const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+pub(crate) const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+pub(crate) const CLIENT_CERTIFICATE: HeaderName = HeaderName::from_static("x-forwarded-client-cert");
+pub(crate) const ORIGINAL_PATH: HeaderName = HeaderName::from_static("x-envoy-original-path");
+pub(crate) const UPSTREAM_TIME: HeaderName = HeaderName::from_static("x-envoy-upstream-service-time");
+const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
+const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
+const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
+
+/// Headers as the route matcher reads them.
+pub(crate) struct Headers<'a>(pub(crate) &'a HeaderMap);
+
+impl RequestHeaders for Headers<'_> {
+    fn value(&self, name: &str) -> Option<Cow<'_, str>> {
+        let mut values = self
+            .0
+            .get_all(name)
+            .iter()
+            .map(|value| String::from_utf8_lossy(value.as_bytes()));
+        let first = values.next()?;
+        Some(values.fold(first, |all, next| Cow::Owned(format!("{all},{next}"))))
+    }
+}
+
+/// Headers as changes see them. Names or values that HTTP does not allow are left out: the control plane that
+/// sent them has been told when it compiled them.
+pub(crate) struct Edited<'a>(pub(crate) &'a mut HeaderMap);
+
+impl HeaderStore for Edited<'_> {
+    fn remove(&mut self, name: &str) {
+        self.0.remove(name);
+    }
+
+    fn set(&mut self, name: &str, value: &str) {
+        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+            self.0.insert(name, value);
+        }
+    }
+
+    fn append(&mut self, name: &str, value: &str) {
+        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+            self.0.append(name, value);
+        }
+    }
+}
+
+/// Removes what belongs to one connection only, and what `connection` names.
+pub(crate) fn remove_hop_by_hop(headers: &mut HeaderMap) {
+    if let Some(value) = headers.remove(header::CONNECTION) {
+        let named = value.to_str().unwrap_or_default();
+        if !named.eq_ignore_ascii_case("keep-alive") && !named.eq_ignore_ascii_case("close") {
+            for name in named.split(',') {
+                headers.remove(name.trim());
+            }
+        }
+    }
+    headers.remove(KEEP_ALIVE);
+    headers.remove(PROXY_CONNECTION);
+    headers.remove(header::TE);
+    headers.remove(header::UPGRADE);
+    headers.remove(header::TRANSFER_ENCODING);
+}
+
+/// The gRPC status of an answer that consists of headers only.
+pub(crate) fn grpc_status(headers: &HeaderMap) -> Option<u16> {
+    headers.get(GRPC_STATUS).and_then(parse_grpc_status)
+}
+
+pub(crate) fn parse_grpc_status(value: &HeaderValue) -> Option<u16> {
+    value.to_str().ok()?.parse().ok()
+}
+
+/// Whether a request is gRPC.
+pub(crate) fn is_grpc(headers: &HeaderMap) -> bool {
+    headers
+        .get(header::CONTENT_TYPE)
+        .is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_belongs_to_one_connection_does_not_go_on() {
+        let mut headers = HeaderMap::new();
+        for (name, value) in [
+            ("connection", "close, x-mine"),
+            ("keep-alive", "timeout=5"),
+            ("x-mine", "1"),
+            ("te", "trailers"),
+            ("upgrade", "websocket"),
+            ("transfer-encoding", "chunked"),
+            ("host", "reviews"),
+        ] {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
+        remove_hop_by_hop(&mut headers);
+        let left: Vec<_> = headers.keys().map(HeaderName::as_str).collect();
+        assert_eq!(left, ["host"]);
+    }
+}

@@ -1,0 +1,100 @@
+//! Answers that the proxy gives itself.
+
+use bytes::Bytes;
+use http::{HeaderValue, Response, StatusCode, header};
+use vigla_model::ResponseFlag;
+
+use super::body::ResponseBody;
+use crate::record::Record;
+
+/// An answer of the proxy: status, flag, Envoy's words for the reason, and a body for people.
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) flag: Option<ResponseFlag>,
+    pub(crate) details: &'static str,
+    pub(crate) body: &'static str,
+}
+
+/// No virtual host or route (`NR`).
+pub(crate) const NO_ROUTE: Reply = Reply {
+    status: 404,
+    flag: Some(ResponseFlag::NoRoute),
+    details: "route_not_found",
+    body: "",
+};
+/// The route's cluster does not exist (`NC`).
+pub(crate) const NO_CLUSTER: Reply = Reply {
+    status: 503,
+    flag: Some(ResponseFlag::NoCluster),
+    details: "cluster_not_found",
+    body: "",
+};
+/// No healthy endpoint (`UH`).
+pub(crate) const NO_ENDPOINT: Reply = Reply {
+    status: 503,
+    flag: Some(ResponseFlag::NoHealthyUpstream),
+    details: "no_healthy_upstream",
+    body: "no healthy upstream",
+};
+/// The route's timeout passed (`UT`).
+pub(crate) const TIMEOUT: Reply = Reply {
+    status: 504,
+    flag: Some(ResponseFlag::UpstreamTimeout),
+    details: "response_timeout",
+    body: "upstream request timeout",
+};
+/// HTTP/1.0 is not spoken, as in Envoy.
+pub(crate) const OLD_VERSION: Reply = Reply {
+    status: 426,
+    flag: Some(ResponseFlag::DownstreamProtocol),
+    details: "low_version",
+    body: "",
+};
+/// A request without a usable host (`DPE`).
+pub(crate) const BAD_HOST: Reply = Reply {
+    status: 400,
+    flag: Some(ResponseFlag::DownstreamProtocol),
+    details: "missing_host_header",
+    body: "",
+};
+/// Length and transfer encoding at once: two proxies could see two different requests (`DPE`).
+pub(crate) const TWO_LENGTHS: Reply = Reply {
+    status: 400,
+    flag: Some(ResponseFlag::DownstreamProtocol),
+    details: "http1.content_length_and_chunked_not_allowed",
+    body: "",
+};
+
+impl Reply {
+    /// Answers, and closes the record when the answer is out.
+    pub(crate) fn send(self, mut record: Record) -> Response<ResponseBody> {
+        if let Some(flag) = self.flag {
+            record.flag(flag);
+        }
+        record.details = Some(self.details);
+        let closes = self.flag == Some(ResponseFlag::DownstreamProtocol);
+        let mut response = respond(self.status, Bytes::from_static(self.body.as_bytes()), record);
+        if closes {
+            // Where the next request would start is not sure.
+            response
+                .headers_mut()
+                .insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        response
+    }
+}
+
+/// An answer with a status and a body.
+pub(crate) fn respond(status: u16, body: Bytes, mut record: Record) -> Response<ResponseBody> {
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    record.status = status.as_u16();
+    let is_text = !body.is_empty();
+    let mut response = Response::new(ResponseBody::local(body, record));
+    *response.status_mut() = status;
+    if is_text {
+        response
+            .headers_mut()
+            .insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain"));
+    }
+    response
+}

@@ -1,0 +1,262 @@
+//! Sending a request on: endpoint, connection, tries.
+
+use std::{borrow::Cow, rc::Rc, time::Duration};
+
+use http::{Request, Response, request};
+use hyper::body::Incoming;
+use vigla_dataplane::{Dice, Direction, Outcome, Retry, may_retry};
+use vigla_model::ResponseFlag;
+
+use super::{
+    body::UpstreamBody,
+    headers::{PEER, grpc_status},
+    reply::{self, Reply},
+};
+use crate::{
+    downstream::Downstream,
+    record::Record,
+    upstream::{Busy, ClusterState, ConnectError, Connection},
+};
+
+/// Envoy waits up to 25 ms before the first retry, and doubles that up to 250 ms.
+const BACK_OFF: Duration = Duration::from_millis(25);
+const MAX_BACK_OFF: Duration = Duration::from_millis(250);
+/// Idle connections that may turn out to be closed before one try gives up.
+const MAX_STALE: usize = 8;
+
+/// One request on its way.
+pub(crate) struct Sending<'a> {
+    pub(crate) downstream: &'a Rc<Downstream>,
+    pub(crate) cluster: &'a Rc<ClusterState>,
+    pub(crate) retry: Option<&'a Retry>,
+}
+
+/// How it went.
+pub(crate) enum Sent {
+    /// An answer of the upstream; its body still comes over the leased connection.
+    Response(Response<Incoming>, Lease),
+    /// An answer of the proxy.
+    Reply(Reply),
+}
+
+/// A connection that an answer still uses, and the endpoint that is busy with it.
+pub(crate) struct Lease {
+    connection: Connection,
+    busy: Busy,
+}
+
+impl Lease {
+    /// Lets others use the connection.
+    pub(crate) fn give_back(self) {
+        self.busy.endpoint().give_back(self.connection);
+    }
+}
+
+/// A try that brought no answer.
+struct Failed {
+    outcome: Outcome,
+    flag: ResponseFlag,
+    reply: Reply,
+    reason: Option<Cow<'static, str>>,
+}
+
+impl Sending<'_> {
+    /// Tries until there is an answer that needs no retry, or no try is left.
+    pub(crate) async fn run(&self, parts: request::Parts, record: &mut Record) -> Sent {
+        let attempts = self.retry.map_or(0, |retry| retry.attempts);
+        let mut tries = 0;
+        let mut tried = Vec::new();
+        let mut head = Some(parts);
+        loop {
+            let random = &self.downstream.worker.random;
+            let Some(picked) = self.cluster.pick(random, &tried) else {
+                return Sent::Reply(reply::NO_ENDPOINT);
+            };
+            // The head is needed again when there may be another try.
+            let parts = if tries < attempts {
+                head.clone()
+            } else {
+                head.take()
+            };
+            let Some(parts) = parts else {
+                return Sent::Reply(reply::NO_ENDPOINT);
+            };
+            let sent = self.try_once(picked, parts, record).await;
+            let outcome = match &sent {
+                Ok((response, _)) => Outcome::Response {
+                    status: response.status().as_u16(),
+                    grpc_status: grpc_status(response.headers()),
+                },
+                Err(failed) => failed.outcome,
+            };
+            let again = self
+                .retry
+                .filter(|retry| retry.attempts > 0 && may_retry(retry, outcome));
+            if again.is_some() && tries < attempts && can_replay(record) {
+                tries += 1;
+                tried.push(picked);
+                drop(sent);
+                let limit = (BACK_OFF * 2u32.saturating_pow(tries.min(8) - 1)).min(MAX_BACK_OFF);
+                let millis = (&mut &*random).roll(u32::try_from(limit.as_millis()).unwrap_or(1));
+                tokio::time::sleep(Duration::from_millis(millis.into())).await;
+                continue;
+            }
+            if again.is_some() && tries == attempts {
+                record.flag(ResponseFlag::RetriesExceeded);
+            }
+            return match sent {
+                Ok((response, lease)) => {
+                    record.grpc_status = grpc_status(response.headers());
+                    Sent::Response(response, lease)
+                }
+                Err(failed) => {
+                    record.flag(failed.flag);
+                    record.failure = failed.reason;
+                    Sent::Reply(failed.reply)
+                }
+            };
+        }
+    }
+
+    async fn try_once(
+        &self,
+        picked: usize,
+        parts: request::Parts,
+        record: &mut Record,
+    ) -> Result<(Response<Incoming>, Lease), Failed> {
+        let busy = self.cluster.endpoints[picked].busy();
+        record.endpoint = Some(busy.endpoint().peer);
+        record.upstream = Some(busy.endpoint().address);
+        let limit = self
+            .retry
+            .and_then(|retry| retry.per_try_timeout)
+            .filter(|limit| !limit.is_zero());
+        let exchange = self.exchange(busy, parts, record);
+        match limit {
+            None => exchange.await,
+            Some(limit) => tokio::time::timeout(limit, exchange).await.unwrap_or_else(|_| {
+                Err(Failed {
+                    outcome: Outcome::PerTryTimeout,
+                    flag: ResponseFlag::UpstreamTimeout,
+                    reply: Reply {
+                        details: "upstream_per_try_timeout",
+                        ..reply::TIMEOUT
+                    },
+                    reason: None,
+                })
+            }),
+        }
+    }
+
+    async fn exchange(
+        &self,
+        busy: Busy,
+        mut parts: request::Parts,
+        record: &mut Record,
+    ) -> Result<(Response<Incoming>, Lease), Failed> {
+        let endpoint = Rc::clone(busy.endpoint());
+        if self.downstream.direction != Direction::Inbound {
+            match &self.downstream.peer_header {
+                // A sidecar that sees no certificate is told who calls.
+                Some(name) if endpoint.has_sidecar && !endpoint.is_tls() => {
+                    drop(parts.headers.insert(PEER, name.clone()));
+                }
+                _ => drop(parts.headers.remove(PEER)),
+            }
+        }
+        let body = match &record.request_body {
+            Some(body) => body.next_try(),
+            None => UpstreamBody::Empty,
+        };
+        let mut request = Request::from_parts(parts, body);
+        for stale in 0.. {
+            let mut connection = endpoint.connection().await.map_err(connect_failed)?;
+            record.upstream_local = connection.local_address;
+            match connection.sender.try_send_request(request).await {
+                Ok(response) => return Ok((response, Lease { connection, busy })),
+                Err(mut error) => match error.take_message() {
+                    // The endpoint had closed an idle connection: nothing was sent, so nothing is lost.
+                    Some(unsent) if connection.reused && stale < MAX_STALE => request = unsent,
+                    _ => return Err(send_failed(error.error(), record)),
+                },
+            }
+        }
+        unreachable!("the loop ends by returning")
+    }
+}
+
+fn can_replay(record: &Record) -> bool {
+    record.request_body.as_ref().is_none_or(|body| body.can_replay())
+}
+
+fn connect_failed(error: ConnectError) -> Failed {
+    let (details, reason) = match error {
+        ConnectError::Timeout => (
+            "upstream_reset_before_response_started{connection_timeout}",
+            Cow::Borrowed("connection timeout"),
+        ),
+        ConnectError::Failed(reason) => (
+            "upstream_reset_before_response_started{remote_connection_failure}",
+            Cow::Owned(reason),
+        ),
+    };
+    Failed {
+        outcome: Outcome::ConnectFailure,
+        flag: ResponseFlag::UpstreamFailure,
+        reply: Reply {
+            status: 503,
+            flag: None,
+            details,
+            body: "upstream connect error or disconnect/reset before headers. reset reason: connection failure",
+        },
+        reason: Some(reason),
+    }
+}
+
+fn send_failed(error: &hyper::Error, record: &Record) -> Failed {
+    if record.request_body.as_ref().is_some_and(|body| body.is_broken()) {
+        // Nobody reads the answer; the caller's own connection is broken.
+        return Failed {
+            outcome: Outcome::Response {
+                status: 400,
+                grpc_status: None,
+            },
+            flag: ResponseFlag::DownstreamClosed,
+            reply: Reply {
+                status: 400,
+                flag: None,
+                details: "downstream_remote_disconnect",
+                body: "",
+            },
+            reason: None,
+        };
+    }
+    if error.is_parse() {
+        return Failed {
+            outcome: Outcome::Reset {
+                before_request: false,
+            },
+            flag: ResponseFlag::UpstreamProtocol,
+            reply: Reply {
+                status: 502,
+                flag: None,
+                details: "upstream_reset_before_response_started{protocol_error}",
+                body: "upstream connect error or disconnect/reset before headers. reset reason: protocol error",
+            },
+            reason: Some(Cow::Owned(error.to_string())),
+        };
+    }
+    Failed {
+        outcome: Outcome::Reset {
+            before_request: false,
+        },
+        flag: ResponseFlag::UpstreamClosed,
+        reply: Reply {
+            status: 503,
+            flag: None,
+            details: "upstream_reset_before_response_started{connection_termination}",
+            body: "upstream connect error or disconnect/reset before headers. reset reason: connection termination",
+        },
+        reason: None,
+    }
+}

@@ -1,0 +1,183 @@
+//! Bytes to one cluster and back.
+
+use std::{
+    io,
+    pin::Pin,
+    rc::Rc,
+    task::{Context, Poll},
+    time::Instant,
+};
+
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
+use vigla_model::{ResponseFlag, ResponseFlags};
+
+use crate::{
+    access_log::{Line, LineHead},
+    downstream::Downstream,
+    metrics::{Labelled, TcpKey, TcpSeries},
+    upstream::{Busy, ConnectError, Stream},
+};
+
+/// What is known of a connection when it ends.
+#[derive(Default)]
+struct Outcome {
+    flags: ResponseFlags,
+    details: Option<&'static str>,
+    endpoint: Option<usize>,
+    failure: Option<String>,
+    upstream_local: Option<std::net::SocketAddr>,
+}
+
+/// Proxies a connection until both sides have ended, or one has failed.
+pub(crate) async fn proxy<T: AsyncRead + AsyncWrite + Unpin>(
+    caller: T,
+    downstream: Rc<Downstream>,
+    cluster_name: &str,
+) {
+    let started = Instant::now();
+    let worker = Rc::clone(&downstream.worker);
+    let cluster = worker.cluster(cluster_name);
+    let mut outcome = Outcome::default();
+    let mut upstream = None;
+    let mut busy = None;
+    match &cluster {
+        None => outcome.flags = outcome.flags.with(ResponseFlag::NoCluster),
+        Some(cluster) => match cluster.pick(&worker.random, &[]) {
+            None => outcome.flags = outcome.flags.with(ResponseFlag::NoHealthyUpstream),
+            Some(picked) => {
+                outcome.endpoint = Some(picked);
+                let mark = cluster.endpoints[picked].busy();
+                match mark.endpoint().connect().await {
+                    Ok((stream, local)) => {
+                        outcome.upstream_local = local;
+                        upstream = Some(stream);
+                    }
+                    Err(error) => {
+                        outcome.flags = outcome.flags.with(ResponseFlag::UpstreamFailure);
+                        outcome.failure = Some(match error {
+                            ConnectError::Timeout => "connection timeout".to_owned(),
+                            ConnectError::Failed(reason) => reason,
+                        });
+                    }
+                }
+                busy = Some(mark);
+            }
+        },
+    }
+    let endpoint = busy.as_ref().map(|busy| busy.endpoint().peer);
+    let service = match &cluster {
+        Some(cluster) if downstream.caller.is_none() => {
+            worker.metrics.service(&cluster.config.cluster.service)
+        }
+        _ => downstream.listener_service,
+    };
+    let series = worker.metrics.tcp(TcpKey {
+        telemetry: downstream.telemetry,
+        peer: downstream.caller.or(endpoint).unwrap_or(worker.unknown_peer),
+        service,
+        flags: outcome.flags,
+    });
+    series.series.opened.set(series.series.opened.get() + 1);
+    let mut counted = Counted {
+        stream: caller,
+        series: Rc::clone(&series),
+        received: 0,
+        sent: 0,
+    };
+    // Counted at once, so that a connection that lives for hours is seen while it lives; and counted as closed
+    // even when the worker ends it.
+    let closing = Closing(&series);
+    let drained = downstream.chain.drained();
+    if let Some(upstream) = upstream {
+        tokio::select! {
+            _ = copy(&mut counted, upstream) => (),
+            () = drained => (),
+        }
+    }
+    let _ = counted.stream.shutdown().await;
+    drop(closing);
+    if worker.log.is_on() {
+        let picked = busy.as_ref().map(Busy::endpoint);
+        worker.log.add(&Line {
+            head: &LineHead::none(),
+            duration: started.elapsed(),
+            route_name: None,
+            response_code: 0,
+            response_flags: outcome.flags,
+            response_code_details: outcome.details,
+            connection_termination_details: None,
+            bytes_received: counted.received,
+            bytes_sent: counted.sent,
+            upstream_service_time: None,
+            upstream_host: picked.map(|endpoint| endpoint.address),
+            upstream_cluster: Some(cluster_name),
+            upstream_local_address: outcome.upstream_local,
+            upstream_transport_failure_reason: outcome.failure.as_deref(),
+            downstream_local_address: downstream.local_address,
+            downstream_remote_address: downstream.remote_address,
+            requested_server_name: downstream.server_name.as_deref(),
+        });
+    }
+}
+
+async fn copy<T: AsyncRead + AsyncWrite + Unpin>(caller: &mut T, upstream: Stream) -> io::Result<()> {
+    match upstream {
+        Stream::Plain(mut stream) => tokio::io::copy_bidirectional(caller, &mut stream).await.map(drop),
+        Stream::Tls(mut stream) => tokio::io::copy_bidirectional(caller, &mut *stream)
+            .await
+            .map(drop),
+    }
+}
+
+struct Closing<'a>(&'a Labelled<TcpSeries>);
+
+impl Drop for Closing<'_> {
+    fn drop(&mut self) {
+        let closed = &self.0.series.closed;
+        closed.set(closed.get() + 1);
+    }
+}
+
+/// The caller's stream; its bytes are counted as they pass.
+struct Counted<T> {
+    stream: T,
+    series: Rc<Labelled<TcpSeries>>,
+    received: u64,
+    sent: u64,
+}
+
+impl<T: AsyncRead + Unpin> AsyncRead for Counted<T> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        let read = Pin::new(&mut self.stream).poll_read(cx, buffer);
+        let bytes = (buffer.filled().len() - before) as u64;
+        self.received += bytes;
+        let received = &self.series.series.received;
+        received.set(received.get() + bytes);
+        read
+    }
+}
+
+impl<T: AsyncWrite + Unpin> AsyncWrite for Counted<T> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
+        if let Poll::Ready(Ok(bytes)) = &written {
+            self.sent += *bytes as u64;
+            let sent = &self.series.series.sent;
+            sent.set(sent.get() + *bytes as u64);
+        }
+        written
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}

@@ -1,0 +1,11 @@
+//! The proxy in this process, with plans given directly: real sockets, real certificates, real requests.
+
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+mod app;
+mod http;
+mod mesh;
+mod mutual_tls;
+mod swap;
+mod tcp;
+mod world;
