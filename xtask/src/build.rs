@@ -23,6 +23,9 @@ pub(crate) fn build_release(workspace: &Workspace, progress: &mut Progress) -> a
     progress.step("compile the programs (minutes the first time)");
     let mut cargo = workspace.cargo(["build", "--locked", "--release"]);
     cargo.args(["--package", "vigla-server", "--package", "vigla-proxy", "--bins"]);
+    // Cargo sees when a file that is embedded changes, but not when one comes: the server reads this
+    // variable at compile time, so it is built again when it is another.
+    cargo.env("VIGLA_WEB_DIGEST", wasm::digest_web(workspace)?);
     run(&mut cargo)?;
 
     let dist = workspace.dist();

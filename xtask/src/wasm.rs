@@ -95,6 +95,16 @@ pub(crate) fn build_web(
     Ok(())
 }
 
+/// A name for what `target/web` holds: another one when any file is.
+pub(crate) fn digest_web(workspace: &Workspace) -> anyhow::Result<String> {
+    let mut digest = Sha256::new();
+    for (name, content) in assets::read_static(&workspace.web())? {
+        digest.update(name);
+        digest.update(Sha256::digest(content));
+    }
+    Ok(hex(&digest.finalize()))
+}
+
 /// Compiles application and worker; returns the folder with their `.wasm` files.
 ///
 /// They have a target directory of their own: a build for this machine that runs meanwhile (an
