@@ -6,10 +6,9 @@ use std::{
 };
 
 use vigla_api::Graph;
-use vigla_tests::{Demo, EdgeExt, Given, GraphExt, given};
+use vigla_tests::{Demo, EdgeExt, Given, GraphExt, complete_graph, given};
 
 use crate::{
-    bookinfo::complete_graph,
     numbers::check_rates,
     scenarios::{check_broken_subset, check_mtls_strict},
 };

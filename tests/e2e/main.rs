@@ -3,7 +3,7 @@
 //! One program, because each test starts processes and measures times: `cargo xtask test` runs them one
 //! after the other. Each file is one promise of the README or of SECURITY.md.
 
-mod bookinfo;
+mod browser;
 mod envoy;
 mod numbers;
 mod processes;

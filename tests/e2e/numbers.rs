@@ -6,9 +6,7 @@ use std::{
 };
 
 use vigla_api::{Counters, Graph};
-use vigla_tests::{AppCounts, Demo, EdgeExt, GraphExt, read_counts, until_some};
-
-use crate::bookinfo::{MESH_EDGES, complete_graph};
+use vigla_tests::{AppCounts, Demo, EdgeExt, GraphExt, MESH_EDGES, complete_graph, read_counts, until_some};
 
 /// Rates of edges with more than this many requests a second are held to [`TOLERANCE`].
 const BUSY: f64 = 10.0;

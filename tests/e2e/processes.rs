@@ -3,9 +3,7 @@
 use std::{path::Path, process::Command, time::Duration};
 
 use rustix::process::Signal;
-use vigla_tests::{Demo, Options, given, processes_that_mention, run_as_root, until};
-
-use crate::bookinfo::complete_graph;
+use vigla_tests::{Demo, Options, complete_graph, given, processes_that_mention, run_as_root, until};
 
 /// Sidecars of the embedded mesh: six workloads and the gateway.
 const SIDECARS: usize = 7;

@@ -9,9 +9,7 @@ use std::{
 };
 
 use reqwest::StatusCode;
-use vigla_tests::{Demo, Options, processes_that_mention};
-
-use crate::bookinfo::complete_graph;
+use vigla_tests::{Demo, Options, complete_graph, processes_that_mention};
 
 const SCENARIO: &str = "/api/v1/scenarios/broken-subset";
 

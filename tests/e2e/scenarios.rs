@@ -9,9 +9,7 @@ use std::{
 
 use serde_json::Value;
 use vigla_api::{Edge, Why};
-use vigla_tests::{Demo, EdgeExt, Expectation, GraphExt, until_some};
-
-use crate::bookinfo::{MESH_EDGES, complete_graph};
+use vigla_tests::{Demo, EdgeExt, Expectation, GraphExt, MESH_EDGES, complete_graph, until_some};
 
 /// From the change to the map.
 const SOON: Duration = Duration::from_secs(10);

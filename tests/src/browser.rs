@@ -7,14 +7,19 @@ use std::{
     time::Duration,
 };
 
-use fantoccini::{Client, ClientBuilder, Locator, elements::Element};
+use fantoccini::{
+    Client, ClientBuilder, Locator,
+    actions::{InputSource, KeyAction, KeyActions, MOUSE_BUTTON_LEFT, MouseActions, PointerAction},
+    elements::Element,
+    key::Key,
+};
 use hyper_util::client::legacy::connect::HttpConnector;
 use rustix::process::{Pid, Signal};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
 
-use crate::{Given, given, output, processes_that_mention, until_some};
+use crate::{Given, given, output, processes_that_mention, until, until_some};
 
 /// The first session on a busy machine took 5 s; ten times that is a browser that does not come.
 const SESSION_DEADLINE: Duration = Duration::from_secs(60);
@@ -118,6 +123,86 @@ impl Browser {
             .click()
             .await
             .unwrap_or_else(|error| panic!("cannot click `{selector}`: {error}"));
+    }
+
+    /// Clicks on the first element of this kind whose text has all of these words.
+    pub async fn click_named(&self, selector: &str, first: &str, second: &str) {
+        let found = until_some(
+            &format!("`{selector}` with {first} {second}"),
+            ELEMENT_DEADLINE,
+            async || {
+                let elements = self
+                    .client
+                    .find_all(Locator::Css(selector))
+                    .await
+                    .map_err(|error| error.to_string())?;
+                for element in elements {
+                    // Text for screen readers only is a part of the name too.
+                    let text = element
+                        .prop("textContent")
+                        .await
+                        .ok()
+                        .flatten()
+                        .unwrap_or_default();
+                    if text.contains(first) && text.contains(second) {
+                        return Ok(element);
+                    }
+                }
+                Err("none".to_owned())
+            },
+        )
+        .await;
+        found
+            .click()
+            .await
+            .unwrap_or_else(|error| panic!("cannot click {first} {second}: {error}"));
+    }
+
+    /// Clicks with a real pointer at a place of the window, in CSS pixels.
+    pub async fn click_at(&self, x: i64, y: i64) {
+        let actions = MouseActions::new("mouse".to_owned())
+            .then(PointerAction::MoveTo {
+                duration: None,
+                x: x as f64,
+                y: y as f64,
+            })
+            .then(PointerAction::Down {
+                button: MOUSE_BUTTON_LEFT,
+            })
+            .then(PointerAction::Up {
+                button: MOUSE_BUTTON_LEFT,
+            });
+        self.client
+            .perform_actions(actions)
+            .await
+            .unwrap_or_else(|error| panic!("cannot click at {x}, {y}: {error}"));
+    }
+
+    /// Presses a key where the focus is: a character, or `Escape`.
+    pub async fn key(&self, name: &str) {
+        let value = match name {
+            "Escape" => Key::Escape.into(),
+            name => name.chars().next().expect("a key has a name"),
+        };
+        let actions = KeyActions::new("keys".to_owned())
+            .then(KeyAction::Down { value })
+            .then(KeyAction::Up { value });
+        self.client
+            .perform_actions(actions)
+            .await
+            .unwrap_or_else(|error| panic!("cannot press {name}: {error}"));
+    }
+
+    /// Waits until the page shows more than its waiting face, and no longer moves.
+    pub async fn settle(&self) {
+        let quiet = "return !document.querySelector('[aria-busy=true]')
+            && document.getAnimations().every(animation => animation.playState !== 'running')";
+        until(
+            &format!("quiet page at {}", self.address().await),
+            ELEMENT_DEADLINE,
+            async || self.run(quiet, Vec::new()).await == json!(true),
+        )
+        .await;
     }
 
     /// Waits until the text that a person can read in an element meets a condition.

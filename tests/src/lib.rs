@@ -4,6 +4,7 @@
 //! "skipped" aloud and passes, so that a bare `cargo test` works everywhere.
 
 mod api;
+mod bookinfo;
 mod browser;
 mod counts;
 mod demo;
@@ -14,11 +15,12 @@ mod processes;
 mod wait;
 
 pub use api::{EdgeExt, GraphExt, Name};
+pub use bookinfo::{MESH_EDGES, complete_graph};
 pub use browser::{Browser, Violation};
 pub use counts::{AppCounts, read_counts};
 pub use demo::{Demo, Options};
 pub use expectation::Expectation;
 pub use given::{Given, given, run_as_root};
 pub use output::output;
-pub use processes::{Process, listening_addresses, processes_that_mention};
+pub use processes::{Process, Usage, listening_addresses, processes_that_mention, usage};
 pub use wait::{until, until_some};

@@ -4,6 +4,7 @@ use std::{
     collections::BTreeSet,
     fs,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    time::Duration,
 };
 
 /// A running process.
@@ -31,6 +32,34 @@ pub fn processes_that_mention(text: &str) -> Vec<Process> {
     });
     processes.collect()
 }
+
+/// What a process has used so far.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Usage {
+    /// Its share of memory: pages that several processes have count for each in part.
+    pub pss_bytes: u64,
+    /// Time on processors, its own and the kernel's for it.
+    pub cpu: Duration,
+}
+
+/// Reads what a process has used; `None` when it is gone.
+pub fn usage(id: u32) -> Option<Usage> {
+    let rollup = fs::read_to_string(format!("/proc/{id}/smaps_rollup")).ok()?;
+    let pss = rollup.lines().find_map(|line| line.strip_prefix("Pss:"))?;
+    let kilobytes: u64 = pss.trim().trim_end_matches("kB").trim().parse().ok()?;
+    let stat = fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
+    // The name in parentheses may hold spaces; the 14th and 15th fields of all are the two times.
+    let fields: Vec<&str> = stat.rsplit(')').next()?.split_whitespace().collect();
+    let ticks: u64 = fields.get(11)?.parse::<u64>().ok()? + fields.get(12)?.parse::<u64>().ok()?;
+    let cpu = Duration::from_millis(ticks * 1000 / TICKS_PER_SECOND);
+    Some(Usage {
+        pss_bytes: kilobytes * 1024,
+        cpu,
+    })
+}
+
+/// The unit of times in `/proc`, the same on every Linux that programs see.
+const TICKS_PER_SECOND: u64 = 100;
 
 /// TCP addresses at which a process accepts connections.
 pub fn listening_addresses(id: u32) -> BTreeSet<SocketAddr> {

@@ -13,6 +13,9 @@ use crate::{
     workspace::{Workspace, output_of, run},
 };
 
+/// The package whose measurements only drive the built programs: itself it need not be fast.
+const DRIVERS: &str = "vigla-tests";
+
 /// One bench target of the workspace.
 struct Bench {
     package: String,
@@ -42,8 +45,11 @@ pub(crate) fn run_bench(workspace: &Workspace, arguments: &[OsString]) -> anyhow
     // Measured is what a release ships, beside the real peers.
     build::build_release(workspace, &mut Progress::new(build::STEPS))?;
     for bench in chosen {
-        let mut cargo = workspace.cargo(["bench", "--package", &bench.package, "--bench", &bench.name, "--"]);
-        cargo.args(arguments);
+        let mut cargo = workspace.cargo(["bench", "--package", &bench.package, "--bench", &bench.name]);
+        if bench.package == DRIVERS {
+            cargo.args(["--profile", "dev"]);
+        }
+        cargo.arg("--").args(arguments);
         for (variable, program) in build::PROGRAMS
             .iter()
             .map(|name| (variable_of(name), workspace.dist().join(name)))

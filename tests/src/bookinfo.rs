@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
+use crate::{Demo, GraphExt, until_some};
 use vigla_api::Graph;
-use vigla_tests::{Demo, GraphExt, until_some};
 
 /// Both ends have sidecars: these calls are encrypted on both sides.
-pub(crate) const MESH_EDGES: [&str; 7] = [
+pub const MESH_EDGES: [&str; 7] = [
     "istio-system/istio-ingressgateway -> bookinfo/productpage-v1 http",
     "bookinfo/productpage-v1 -> bookinfo/details-v1 http",
     "bookinfo/productpage-v1 -> bookinfo/reviews-v1 http",
@@ -20,7 +20,7 @@ pub(crate) const MESH_EDGES: [&str; 7] = [
 const START: Duration = Duration::from_secs(10);
 
 /// The graph of workloads as soon as it has all edges of the mesh.
-pub(crate) async fn complete_graph(demo: &Demo) -> Graph {
+pub async fn complete_graph(demo: &Demo) -> Graph {
     until_some("complete graph", START, async || {
         let graph = demo.graph("view=workload&window=10s").await?;
         let seen = graph.edges_by_name();
