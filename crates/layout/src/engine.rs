@@ -28,22 +28,35 @@ const FOLD_FROM: usize = 5;
 pub(crate) fn draw(input: &Input, previous: Option<&Layout>) -> Result<Layout, InputError> {
     let tree = Tree::new(input)?;
     let previous = previous.filter(|previous| !previous.memory.levels.is_empty());
-    let aspect = input.options.aspect;
-    let mut layout = Engine::new(&tree, previous, aspect).run();
-    // Lines between boxes are not in the estimate of the size: what came out too wide is folded once more.
-    let shape = layout.size.width / layout.size.height.max(1.0) / aspect;
-    if previous.is_none() && input.boxes.len() >= FOLD_FROM && !(0.75..=1.35).contains(&shape) {
-        let again = Engine::new(&tree, None, aspect / shape).run();
-        let shape_again = again.size.width / again.size.height.max(1.0) / aspect;
-        if shape_again.ln().abs() < shape.ln().abs() {
-            layout = again;
+    let mut layout = match previous {
+        Some(previous) => {
+            let engine = Engine::new(&tree, Some(previous), input.options.aspect);
+            let mut layout = engine.hold();
+            slide_back(&mut layout, previous);
+            layout
         }
-    }
-    if let Some(previous) = previous {
-        slide_back(&mut layout, previous);
-    }
+        None => from_scratch(&tree),
+    };
     label::place(&tree, &mut layout);
     Ok(layout)
+}
+
+/// First passes decide how a long strip of boxes is folded; further ones sort the ports.
+fn from_scratch(tree: &Tree<'_>) -> Layout {
+    let aspect = tree.input.options.aspect;
+    let shape = |layout: &Layout| layout.size.width / layout.size.height.max(1.0) / aspect;
+    let mut engine = Engine::new(tree, None, aspect);
+    let mut first = engine.first_pass();
+    // Lines between boxes are not in the estimate of the size: what came out too wide is folded once more.
+    let is = shape(&first.0);
+    if tree.page() >= FOLD_FROM && !(0.75..=1.35).contains(&is) {
+        let other = Engine::new(tree, None, aspect / is);
+        let again = other.first_pass();
+        if shape(&again.0).ln().abs() < is.ln().abs() {
+            (engine, first) = (other, again);
+        }
+    }
+    engine.further_passes(first)
 }
 
 /// Moves the whole picture so that the node in the middle of all moves does not move.
@@ -204,19 +217,23 @@ impl<'a> Engine<'a> {
         ]
     }
 
-    fn run(&self) -> Layout {
-        if self.previous.is_some() {
-            let levels = self.draw_levels(|level, spec| self.hints_to_hold(level, spec));
-            return self.assemble(levels).0;
-        }
-        let levels = self.draw_levels(|_, _| Hints::default());
-        let (mut layout, mut far) = self.assemble(levels);
-        if self.tree.page() == 0 {
-            return layout;
-        }
-        // Each pass turns ports further towards their far ends; most is won by the first, and small graphs can wait
-        // for three.
-        let passes = if self.tree.sizes.len() <= 400 { 3 } else { 1 };
+    /// Everything as near as it can be to where it was.
+    fn hold(&self) -> Layout {
+        let levels = self.draw_levels(|level, spec| self.hints_to_hold(level, spec));
+        self.assemble(levels).0
+    }
+
+    fn first_pass(&self) -> (Layout, FarEnds) {
+        self.assemble(self.draw_levels(|_, _| Hints::default()))
+    }
+
+    /// Each pass turns ports further towards their far ends. Most is won by the first; small graphs can wait for three.
+    fn further_passes(&self, (mut layout, mut far): (Layout, FarEnds)) -> Layout {
+        let passes = match (self.tree.page(), self.tree.sizes.len()) {
+            (0, _) => 0,
+            (_, 0..=400) => 3,
+            _ => 1,
+        };
         for _ in 0..passes {
             let levels = self.draw_levels(|level, spec| self.hints_from(&layout, &far, level, spec));
             (layout, far) = self.assemble(levels);

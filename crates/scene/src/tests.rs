@@ -136,3 +136,45 @@ fn a_mesh_of_nineteen_shows_every_alarm() {
         assert!(words.contains(&word), "{word} is not in {words:?}");
     }
 }
+
+#[test]
+fn names_cannot_leave_their_element() {
+    let mut view = bookinfo();
+    let hostile = "<script>\"&\u{7}";
+    if let Some(area) = view.boxes.get_mut(&id_of("box bookinfo")) {
+        area.name = hostile.to_owned();
+    }
+    let svg = drawn("hostile", &scene_of(&view, &Options::default()), Theme::Light);
+    assert!(
+        svg.contains("&lt;script&gt;&quot;&amp; "),
+        "the name is there, escaped"
+    );
+    assert!(!svg.contains("<script>"));
+}
+
+#[test]
+fn a_view_that_is_newer_than_its_layout_is_painted_as_far_as_it_goes() {
+    let view = bookinfo();
+    let picture = layout(&build_input(&view, &TableMeasure)).unwrap();
+    let empty = View {
+        nodes: Default::default(),
+        edges: Default::default(),
+        boxes: Default::default(),
+        ..view
+    };
+    let scene = build(&empty, &picture, &Options::default(), &TableMeasure);
+    assert_eq!(scene.marks().count(), 0);
+}
+
+#[test]
+fn text_is_hidden_when_it_could_not_be_read() {
+    let scene = scene(&Options::default());
+    let shown = |zoom| {
+        scene
+            .marks()
+            .filter(|mark| matches!(mark.shape, Shape::Text(_)) && mark.detail.is_shown_at(zoom))
+            .count()
+    };
+    assert_eq!(shown(0.3), 0);
+    assert!(shown(0.5) > 0 && shown(0.5) < shown(1.0));
+}

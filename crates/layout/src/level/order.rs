@@ -80,7 +80,10 @@ struct Best {
 /// Buffers that the search uses again and again.
 #[derive(Default)]
 struct Scratch {
+    /// Pieces by the column where they start.
     by_column: Vec<Vec<usize>>,
+    /// Whom a vertex calls, or is called by, in its own column.
+    flat: Vec<Vec<usize>>,
     ends: Vec<(f32, f32)>,
     right: Vec<f32>,
     merge: Vec<f32>,
@@ -94,8 +97,13 @@ impl Part<'_> {
         let near = Neighbours::both(self);
         let mut scratch = Scratch {
             by_column: vec![Vec::new(); self.columns.len()],
+            flat: vec![Vec::new(); self.members.len()],
             ..Scratch::default()
         };
+        for way in self.ways.iter().filter(|way| way.is_flat(self)) {
+            scratch.flat[way.from].push(way.to);
+            scratch.flat[way.to].push(way.from);
+        }
         for (at, piece) in self.pieces.iter().enumerate() {
             scratch.by_column[self.column[piece.left.vertex]].push(at);
         }
@@ -271,11 +279,9 @@ impl Part<'_> {
                     sum += self.key(next.vertex, next.far) - next.near / (2.2 * self.half[vertex] + 1.0);
                     weight += 1.0;
                 }
-                for way in self.ways.iter().filter(|way| way.is_flat(self)) {
-                    if way.from == vertex || way.to == vertex {
-                        sum += self.rank[way.from + way.to - vertex] as f32;
-                        weight += 1.0;
-                    }
+                for &other in scratch.flat.get(vertex).into_iter().flatten() {
+                    sum += self.rank[other] as f32;
+                    weight += 1.0;
                 }
                 any |= weight > 0.0;
                 let key = if weight > 0.0 {
