@@ -54,6 +54,7 @@ pub async fn run_ads(
         concat!("vigla-proxy/", env!("CARGO_PKG_VERSION")),
     );
     let mut back_off = BACK_OFF;
+    let mut reported = String::new();
     loop {
         let started = tokio::time::Instant::now();
         let result = tokio::select! {
@@ -63,6 +64,7 @@ pub async fn run_ads(
         status.set_connected(false);
         if started.elapsed() > GOOD_STREAM {
             back_off = BACK_OFF;
+            reported.clear();
         }
         let wait = back_off.mul_f64(0.5 + 0.5 * rand::random::<f64>());
         match result {
@@ -100,8 +102,9 @@ async fn run_stream(
     });
     let channel = Endpoint::from_static("http://control-plane")
         .connect_with_connector(connector)
-        .await
-        .with_context(|| format!("socket {}", options.socket.display()))?;
+        .await;
+    let channel =
+        channel.map_err(|error| anyhow::anyhow!("{}: {}", options.socket.display(), root_cause(&error)))?;
     let mut service = AggregatedDiscoveryServiceClient::new(channel).max_decoding_message_size(MAX_ANSWER);
 
     let (requests, queue) = mpsc::channel(QUEUE);
@@ -146,6 +149,15 @@ async fn run_stream(
         status.set_ready(client.is_ready());
         send(&requests, step.requests).await?;
     }
+}
+
+/// The innermost reason; what is around it only says that there was one.
+fn root_cause(error: &dyn std::error::Error) -> String {
+    let mut cause = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    cause.to_string()
 }
 
 async fn apply(client: &Client, proxy: &Proxy, status: &Status) {

@@ -3,9 +3,11 @@
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 mod app;
+mod control_plane;
 mod http;
 mod mesh;
 mod mutual_tls;
+mod program;
 mod swap;
 mod tcp;
 mod world;
