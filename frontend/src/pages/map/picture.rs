@@ -1,0 +1,186 @@
+//! From the graph to the scene: the view, its layout, and what the reader chose.
+
+use std::{cell::RefCell, rc::Rc, sync::Arc};
+
+use leptos::prelude::*;
+use vigla_api::{Graph, convert::read_graph};
+use vigla_graph::{Id, View};
+use vigla_layout::{Input, Layout};
+use vigla_scene::{Options, Scene, Target, build, build_input};
+
+use super::{
+    font::CanvasMeasure,
+    glide::between,
+    layouter::{Drawn, Layouter},
+    palette::Palette,
+};
+use crate::{
+    address::{Address, EdgeLabel, MapState, Selection},
+    shell::Theme,
+};
+
+/// How long nodes travel to a new place.
+const GLIDE_MS: f64 = 260.0;
+
+/// Everything that the canvas and the keys need, as signals.
+#[derive(Clone, Copy)]
+pub(crate) struct Picture {
+    /// The graph, read.
+    pub(crate) view: RwSignal<Option<Arc<View>>>,
+    /// Where everything is, at this moment of a move.
+    pub(crate) layout: RwSignal<Option<Arc<Layout>>>,
+    /// What is painted.
+    pub(crate) scene: Signal<Option<Arc<Scene>>>,
+    /// Why the picture is only a simple one, or none.
+    pub(crate) notice: RwSignal<Option<String>>,
+    /// What is under the pointer.
+    pub(crate) hovered: RwSignal<Option<Target>>,
+    /// What the keyboard is on.
+    pub(crate) focused: RwSignal<Option<Target>>,
+    /// Colours, read once per theme.
+    pub(crate) palette: Memo<Palette>,
+}
+
+impl Picture {
+    /// Follows the graph and the address.
+    pub(crate) fn follow(graph: Signal<Option<Arc<Graph>>>) -> Self {
+        let address = Address::get();
+        let state = address.state::<MapState>();
+        let theme = Theme::get();
+        let view = RwSignal::new(None::<Arc<View>>);
+        let layout = RwSignal::new(None::<Arc<Layout>>);
+        let notice = RwSignal::new(None::<String>);
+        let (hovered, focused) = (RwSignal::new(None), RwSignal::new(None));
+        let palette = Memo::new(move |_| {
+            theme.current();
+            Palette::read()
+        });
+        let measure = Rc::new(RefCell::new(CanvasMeasure::new(&palette.get_untracked().family)));
+        let layouter = Layouter::new(address.resource("worker.js"), move |drawn: Drawn| {
+            notice.set(drawn.notice.map(str::to_owned));
+            glide(layout, drawn.layout);
+        });
+        let stop = StoredValue::new_local(layouter.clone());
+        on_cleanup(move || {
+            stop.try_with_value(Layouter::stop);
+        });
+
+        Effect::new({
+            let measure = Rc::clone(&measure);
+            move |last: Option<Option<Input>>| {
+                let Some(graph) = graph.get() else { return None };
+                let read = match read_graph(&graph) {
+                    Ok(read) => Arc::new(read),
+                    Err(why) => {
+                        notice.set(Some(format!(
+                            "The server's graph cannot be drawn: {why}. The table is current."
+                        )));
+                        return last.flatten();
+                    }
+                };
+                let input = build_input(&read, &*measure.borrow());
+                // Changed numbers only repaint; only what changes sizes or calls asks for a new layout.
+                if last.flatten().as_ref() != Some(&input) {
+                    layouter.ask(u64::from(read.grain as u8), input.clone());
+                }
+                view.set(Some(read));
+                Some(input)
+            }
+        });
+
+        let options = Memo::new(move |_| {
+            let state = state.read();
+            Options {
+                label: label(state.label),
+                selected: state.selection.as_ref().and_then(target),
+                hovered: hovered.get(),
+                focused: focused.get(),
+                locks: !state.hidden.locks,
+                badges: !state.hidden.badges,
+            }
+        });
+        let scene = RwSignal::new(None::<Arc<Scene>>);
+        Effect::new(move |_| {
+            let (Some(view), Some(layout)) = (view.get(), layout.get()) else {
+                return;
+            };
+            let family = palette.read().family.clone();
+            if measure.borrow().family() != family {
+                *measure.borrow_mut() = CanvasMeasure::new(&family);
+            }
+            scene.set(Some(Arc::new(build(
+                &view,
+                &layout,
+                &options.get(),
+                &*measure.borrow(),
+            ))));
+        });
+        Self {
+            view,
+            layout,
+            scene: scene.into(),
+            notice,
+            hovered,
+            focused,
+            palette,
+        }
+    }
+}
+
+/// Moves nodes to their new places, at once where the reader wants no motion.
+fn glide(layout: RwSignal<Option<Arc<Layout>>>, to: Arc<Layout>) {
+    let Some(from) = layout.try_get_untracked().flatten() else {
+        layout.try_set(Some(to));
+        return;
+    };
+    let still = window()
+        .match_media("(prefers-reduced-motion: reduce)")
+        .ok()
+        .flatten()
+        .is_some_and(|media| media.matches());
+    if still || from.same_picture(&to) || document().hidden() {
+        layout.try_set(Some(to));
+        return;
+    }
+    frame(layout, from, to, js_sys::Date::now());
+}
+
+fn frame(layout: RwSignal<Option<Arc<Layout>>>, from: Arc<Layout>, to: Arc<Layout>, start: f64) {
+    request_animation_frame(move || {
+        let share = ((js_sys::Date::now() - start) / GLIDE_MS) as f32;
+        if share >= 1.0 {
+            layout.try_set(Some(to));
+        } else if layout
+            .try_set(Some(Arc::new(between(&from, &to, share))))
+            .is_none()
+        {
+            frame(layout, from, to, start);
+        }
+    });
+}
+
+fn label(label: EdgeLabel) -> vigla_scene::EdgeLabel {
+    match label {
+        EdgeLabel::Rate => vigla_scene::EdgeLabel::Rate,
+        EdgeLabel::P95 => vigla_scene::EdgeLabel::P95,
+        EdgeLabel::Errors => vigla_scene::EdgeLabel::Errors,
+        EdgeLabel::Share => vigla_scene::EdgeLabel::Share,
+    }
+}
+
+/// The part of the picture that a selection names.
+pub(crate) fn target(selection: &Selection) -> Option<Target> {
+    match selection {
+        Selection::Node(id) => id.parse::<Id>().ok().map(Target::Node),
+        Selection::Edge(id) => id.parse::<Id>().ok().map(Target::Edge),
+    }
+}
+
+/// What the address says of a part of the picture; boxes are not selected.
+pub(crate) fn selection(target: Target) -> Option<Selection> {
+    match target {
+        Target::Node(id) => Some(Selection::Node(id.to_string())),
+        Target::Edge(id) => Some(Selection::Edge(id.to_string())),
+        Target::Box(_) => None,
+    }
+}
