@@ -3,11 +3,14 @@
 //! A level is drawn with its own origin and knows nothing of other levels: boxes are items of known size, whose
 //! links start at known heights. What is connected is one part; parts are drawn one by one ([`part`]) and packed.
 
+mod crossings;
+mod neighbours;
 mod order;
 mod pack;
 mod part;
 mod place;
 mod route;
+mod spread;
 
 use std::collections::HashMap;
 

@@ -6,7 +6,7 @@ use vigla_graph::View;
 use vigla_layout::{Point, Rect, layout};
 
 use crate::{Options, Scene, Shape, TableMeasure, Target, Theme, build, build_input, table, to_svg};
-use sample::{bookinfo, id_of, shop};
+use sample::{bookinfo, bookinfo_by_app, id_of, shop};
 
 fn scene(options: &Options) -> Scene {
     scene_of(&bookinfo(), options)
@@ -177,4 +177,19 @@ fn text_is_hidden_when_it_could_not_be_read() {
     };
     assert_eq!(shown(0.3), 0);
     assert!(shown(0.5) > 0 && shown(0.5) < shown(1.0));
+}
+
+#[test]
+fn inner_boxes_are_painted_over_outer_ones_and_hit_first() {
+    let scene = scene_of(&bookinfo_by_app(), &Options::default());
+    drawn("bookinfo-by-app", &scene, Theme::Dark);
+    let inner = Target::Box(id_of("box reviews"));
+    let painted: Vec<Target> = scene.boxes.iter().map(|mark| mark.target).collect();
+    let first = |target| painted.iter().position(|other| *other == target);
+    assert!(first(Target::Box(id_of("box bookinfo"))) < first(inner));
+    let area = scene.bounds_of(inner).unwrap();
+    assert_eq!(
+        scene.hit(Point::new(area.x + 3.0, area.y + 8.0), 0.0),
+        Some(inner)
+    );
 }

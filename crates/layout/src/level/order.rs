@@ -1,75 +1,11 @@
 //! The order within columns: few crossings, by sweeps to the mean of the neighbours and by swaps.
 
-use super::{HintUse, part::Part};
-
-/// Neighbours of every vertex on one side, in one array.
-pub(super) struct Neighbours {
-    start: Vec<usize>,
-    entries: Vec<Neighbour>,
-}
-
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Neighbour {
-    pub(super) vertex: usize,
-    /// Offset of the link at this vertex.
-    pub(super) near: f32,
-    /// Offset of the link at the neighbour.
-    pub(super) far: f32,
-    pub(super) pull: f32,
-}
-
-impl Neighbours {
-    pub(super) fn of(&self, vertex: usize) -> &[Neighbour] {
-        &self.entries[self.start[vertex]..self.start[vertex + 1]]
-    }
-
-    fn new(count: usize, links: impl Iterator<Item = (usize, Neighbour)> + Clone) -> Self {
-        let mut start = vec![0; count + 1];
-        for (vertex, _) in links.clone() {
-            start[vertex + 1] += 1;
-        }
-        for at in 0..count {
-            start[at + 1] += start[at];
-        }
-        let nothing = Neighbour {
-            vertex: 0,
-            near: 0.0,
-            far: 0.0,
-            pull: 0.0,
-        };
-        let mut entries = vec![nothing; start[count]];
-        let mut next = start.clone();
-        for (vertex, neighbour) in links {
-            entries[next[vertex]] = neighbour;
-            next[vertex] += 1;
-        }
-        Self { start, entries }
-    }
-
-    /// Neighbours to the left and to the right.
-    pub(super) fn both(part: &Part<'_>) -> [Self; 2] {
-        let count = part.column.len();
-        let left = part.pieces.iter().map(|piece| {
-            let neighbour = Neighbour {
-                vertex: piece.left.vertex,
-                near: piece.right.offset,
-                far: piece.left.offset,
-                pull: piece.pull,
-            };
-            (piece.right.vertex, neighbour)
-        });
-        let right = part.pieces.iter().map(|piece| {
-            let neighbour = Neighbour {
-                vertex: piece.right.vertex,
-                near: piece.left.offset,
-                far: piece.right.offset,
-                pull: piece.pull,
-            };
-            (piece.left.vertex, neighbour)
-        });
-        [Self::new(count, left), Self::new(count, right)]
-    }
-}
+use super::{
+    HintUse,
+    crossings::{inversions, saved_by_swap},
+    neighbours::Neighbours,
+    part::Part,
+};
 
 /// An order of all columns with the crossings that it has.
 struct Best {
@@ -253,7 +189,7 @@ impl Part<'_> {
     }
 
     /// Place in the column, with the place of the link on its vertex as fraction.
-    fn key(&self, vertex: usize, offset: f32) -> f32 {
+    pub(super) fn key(&self, vertex: usize, offset: f32) -> f32 {
         self.rank[vertex] as f32 + offset / (2.2 * self.half[vertex] + 1.0)
     }
 
@@ -381,118 +317,5 @@ impl Part<'_> {
             sum += inversions(&mut scratch.right, &mut scratch.merge);
         }
         sum
-    }
-
-    /// Gives every link its own height on the sides of a node, in the order of where it goes.
-    pub(super) fn spread_links(&mut self) {
-        /// Between links on one side of a node.
-        const STEP: f32 = 8.0;
-        /// From the corners of a node.
-        const MARGIN: f32 = 9.0;
-        let mut ends: [Vec<Vec<(f32, usize)>>; 2] = [(), ()].map(|()| vec![Vec::new(); self.members.len()]);
-        for (at, piece) in self.pieces.iter().enumerate() {
-            let (left, right) = (piece.left, piece.right);
-            if left.vertex < self.members.len() {
-                ends[1][left.vertex].push((self.key(right.vertex, right.offset), at));
-            }
-            if right.vertex < self.members.len() {
-                ends[0][right.vertex].push((self.key(left.vertex, left.offset), at));
-            }
-        }
-        for (side, vertices) in ends.iter_mut().enumerate() {
-            for (vertex, ends) in vertices.iter_mut().enumerate() {
-                if ends.len() < 2 || self.item(vertex).is_none_or(|item| item.is_box) {
-                    continue;
-                }
-                ends.sort_by(|a, b| a.0.total_cmp(&b.0));
-                let gaps = (ends.len() - 1) as f32;
-                let step = STEP.min((2.0 * (self.half[vertex] - MARGIN)).max(0.0) / gaps);
-                for (at, &(_, piece)) in ends.iter().enumerate() {
-                    let offset = ((at as f32 - gaps / 2.0) * step).round();
-                    let piece = &mut self.pieces[piece];
-                    let joint = if side == 1 {
-                        &mut piece.left
-                    } else {
-                        &mut piece.right
-                    };
-                    joint.offset = offset;
-                }
-            }
-        }
-    }
-}
-
-/// Crossings that a swap of two neighbours removes less those that it makes, by the sorted keys of their links.
-fn saved_by_swap(upper: &[f32], lower: &[f32]) -> i64 {
-    let (mut crossing, mut would_cross) = (0i64, 0i64);
-    let (mut less, mut not_more) = (0, 0);
-    for &key in upper {
-        while less < lower.len() && lower[less] < key {
-            less += 1;
-        }
-        crossing += less as i64;
-        while not_more < lower.len() && lower[not_more] <= key {
-            not_more += 1;
-        }
-        would_cross += (lower.len() - not_more) as i64;
-    }
-    crossing - would_cross
-}
-
-/// Pairs in the wrong order; sorts by merging.
-fn inversions(values: &mut [f32], merge: &mut Vec<f32>) -> u64 {
-    let count = values.len();
-    if count <= 12 {
-        let mut sum = 0;
-        for at in 1..count {
-            let mut hole = at;
-            while hole > 0 && values[hole - 1] > values[hole] {
-                values.swap(hole - 1, hole);
-                hole -= 1;
-                sum += 1;
-            }
-        }
-        return sum;
-    }
-    let (left, right) = values.split_at_mut(count / 2);
-    let mut sum = inversions(left, merge) + inversions(right, merge);
-    merge.clear();
-    let (mut l, mut r) = (0, 0);
-    while l < left.len() && r < right.len() {
-        if left[l] <= right[r] {
-            merge.push(left[l]);
-            l += 1;
-        } else {
-            sum += (left.len() - l) as u64;
-            merge.push(right[r]);
-            r += 1;
-        }
-    }
-    merge.extend_from_slice(&left[l..]);
-    merge.extend_from_slice(&right[r..]);
-    values.copy_from_slice(merge);
-    sum
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn inversions_are_pairs_in_the_wrong_order() {
-        let mut values: Vec<f32> = (0..40).map(|at| ((at * 17) % 40) as f32).collect();
-        let by_hand = (0..40)
-            .flat_map(|a| (a + 1..40).map(move |b| (a, b)))
-            .filter(|&(a, b)| values[a] > values[b])
-            .count() as u64;
-        assert_eq!(inversions(&mut values, &mut Vec::new()), by_hand);
-        assert!(values.is_sorted());
-    }
-
-    #[test]
-    fn a_swap_saves_what_crosses_now() {
-        assert_eq!(saved_by_swap(&[3.0, 4.0], &[1.0]), 2);
-        assert_eq!(saved_by_swap(&[1.0], &[1.0]), 0);
-        assert_eq!(saved_by_swap(&[1.0], &[2.0, 3.0]), -2);
     }
 }

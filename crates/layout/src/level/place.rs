@@ -3,7 +3,10 @@
 //! Column by column, the sum of squared slopes is made least with the order kept. With the gaps subtracted this is
 //! isotonic regression, which pooling adjacent violators solves in one pass.
 
-use super::{order::Neighbours, part::Part};
+use super::{
+    neighbours::{Neighbour, Neighbours},
+    part::Part,
+};
 
 /// Weighted targets of a run of vertices that move as one.
 #[derive(Debug, Clone, Copy)]
@@ -91,7 +94,7 @@ impl Part<'_> {
             None => f32::MAX,
         };
         let lines = || near.iter().flat_map(|side| side.of(vertex));
-        let target = |line: &super::order::Neighbour| self.y[line.vertex] + line.far - line.near;
+        let target = |line: &Neighbour| self.y[line.vertex] + line.far - line.near;
         let level_at = |height: f32| -> f32 {
             lines()
                 .filter(|line| (target(line) - height).abs() < 0.5)

@@ -132,6 +132,26 @@ pub(super) fn bookinfo() -> View {
     build.0
 }
 
+/// Bookinfo with a box around the versions of reviews.
+pub(super) fn bookinfo_by_app() -> View {
+    let mut view = bookinfo();
+    let id = id_of("box reviews");
+    let parent = Some(id_of("box bookinfo"));
+    let area = GroupBox {
+        id,
+        kind: BoxKind::App,
+        name: "reviews".to_owned(),
+        parent,
+    };
+    view.boxes.insert(id, area);
+    for name in ["reviews-v1", "reviews-v2", "reviews-v3"] {
+        if let Some(node) = view.nodes.get_mut(&id_of(name)) {
+            node.parent = Some(id);
+        }
+    }
+    view
+}
+
 /// Nineteen apps in four namespaces: one failing, three degraded, plain text, refused, unknown, TCP, no traffic.
 pub(super) fn shop() -> View {
     use vigla_graph::Badge::{Authorization, Breaker, Mirror, Retry, Route, Timeout};
