@@ -22,7 +22,7 @@ pub use decide::{Decision, Matched, Mismatch, NoObserver, Observer, decide};
 pub use dice::Dice;
 pub use edit::{HeaderStore, apply_edits};
 pub use fault::{FaultRoll, roll_fault};
-pub use path::rewrite_path;
+pub use path::{normalize_path, rewrite_path};
 pub use plan::*;
 pub use redirect::redirect_location;
 pub use request::{RequestHead, RequestHeaders};

@@ -143,6 +143,9 @@ impl ListenerState {
 
     /// Takes a new shape. Connections whose chain is gone, or was decided otherwise now, are drained.
     pub(crate) fn apply(&self, worker: &Worker, config: &Arc<ListenerConfig>) {
+        if Arc::ptr_eq(config, &self.config.borrow()) && !self.chains.borrow().is_empty() {
+            return;
+        }
         let mut before = std::mem::take(&mut *self.chains.borrow_mut());
         let shapes = config.listener.chains.iter().zip(&config.chains);
         let chains = shapes.map(|(shape, prepared)| {

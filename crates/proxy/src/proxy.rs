@@ -1,9 +1,9 @@
 //! The proxy as a value: several can live in one process.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::BTreeMap,
     io,
-    net::TcpListener,
+    net::{SocketAddr, TcpListener},
     path::PathBuf,
     sync::Arc,
     time::Duration,
@@ -60,7 +60,7 @@ pub struct Proxy {
 #[derive(Default)]
 struct State {
     config: Arc<Config>,
-    sockets: HashMap<Arc<str>, Arc<TcpListener>>,
+    sockets: Arc<Sockets>,
 }
 
 impl Proxy {
@@ -94,12 +94,9 @@ impl Proxy {
         let mut sockets = Sockets::new();
         for (name, listener) in &config.listeners {
             let address = listener.listener.address;
-            let kept = state
-                .sockets
-                .get(name)
-                .filter(|kept| kept.local_addr().is_ok_and(|have| have == address));
-            match kept.cloned().map_or_else(|| bind(address).map(Arc::new), Ok) {
-                Ok(socket) => drop(sockets.insert(name.clone(), socket)),
+            let kept = state.sockets.get(&address).cloned();
+            match kept.map_or_else(|| bind(address).map(Arc::new), Ok) {
+                Ok(socket) => drop(sockets.insert(address, socket)),
                 Err(error) => problems.push(format!("listener `{name}` cannot listen on {address}: {error}")),
             }
         }
@@ -116,7 +113,7 @@ impl Proxy {
             }
         }
         state.config = config;
-        state.sockets = HashMap::clone(&sockets);
+        state.sockets = sockets;
         problems
     }
 
@@ -165,7 +162,7 @@ impl Proxy {
     }
 }
 
-fn bind(address: std::net::SocketAddr) -> io::Result<TcpListener> {
+fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = TcpListener::bind(address)?;
     socket.set_nonblocking(true)?;
     Ok(socket)

@@ -5,7 +5,7 @@ use std::{
     cell::{Cell, RefCell},
     collections::HashMap,
     io,
-    net::TcpListener as StdListener,
+    net::{SocketAddr, TcpListener as StdListener},
     rc::Rc,
     sync::Arc,
     time::{Duration, Instant},
@@ -32,8 +32,8 @@ const QUEUE: usize = 16;
 /// How often lines are written out and idle connections closed.
 const HOUSEKEEPING: Duration = Duration::from_secs(1);
 
-/// Sockets of listeners, by name.
-pub(crate) type Sockets = HashMap<Arc<str>, Arc<StdListener>>;
+/// Sockets of listeners, by address: a listener with another name takes over where one was before.
+pub(crate) type Sockets = HashMap<SocketAddr, Arc<StdListener>>;
 
 /// What a worker is asked to do.
 pub(crate) enum Command {
@@ -192,7 +192,7 @@ impl Worker {
                     if let Some(former) = former {
                         former.stop().await;
                     }
-                    self.listen(name, sockets)
+                    self.listen(listener.listener.address, sockets)
                         .map(|socket| ListenerState::start(self, listener, socket))
                 }
             };
@@ -204,11 +204,11 @@ impl Worker {
         *self.listeners.borrow_mut() = after;
     }
 
-    fn listen(&self, name: &str, sockets: &Sockets) -> Option<TcpListener> {
-        let socket = sockets.get(name)?;
+    fn listen(&self, address: SocketAddr, sockets: &Sockets) -> Option<TcpListener> {
+        let socket = sockets.get(&address)?;
         let listening = socket.try_clone().and_then(TcpListener::from_std);
         listening
-            .inspect_err(|error| tracing::error!(%error, listener = name, "the socket cannot be used"))
+            .inspect_err(|error| tracing::error!(%error, %address, "the socket cannot be used"))
             .ok()
     }
 

@@ -1,13 +1,18 @@
 //! From the head of a request to the head of its answer: route, fault, cluster, and what the caller gets.
 
-use std::{convert::Infallible, rc::Rc, time::Duration};
+use std::{
+    borrow::Cow,
+    convert::Infallible,
+    rc::Rc,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request, Response, Uri, Version, header, request, uri::PathAndQuery};
 use hyper::body::{Body, Incoming};
 use vigla_dataplane::{
     Decision, Direction, Forward, HeaderEdits, Matched, NoObserver, RequestHead, RouteAction, apply_edits,
-    decide, redirect_location, rewrite_path, roll_fault,
+    decide, normalize_path, redirect_location, rewrite_path, roll_fault,
 };
 use vigla_model::{PeerIdentity, Protocol, ResponseFlag};
 
@@ -33,6 +38,7 @@ pub(crate) async fn exchange(
         record.protocol = Protocol::Grpc;
     }
     let two_lengths = downstream.watch.begin();
+    let original = normalize(&mut parts);
     name_caller(&mut parts.headers, &mut record);
     let host = parts.uri.authority().map_or_else(
         || {
@@ -44,7 +50,7 @@ pub(crate) async fn exchange(
         |authority| Some(authority.as_str()),
     );
     let authority = host.unwrap_or_default();
-    prepare_log(&mut record, &parts, authority);
+    prepare_log(&mut record, &parts, original.as_ref(), authority);
     if parts.version != Version::HTTP_11 {
         return Ok(reply::OLD_VERSION.send(record));
     }
@@ -94,12 +100,25 @@ pub(crate) async fn exchange(
     Ok(forward_request(&downstream, &matched, forward, parts, body, record).await)
 }
 
+/// Brings the path into its normal form, by which routes are matched and with which it is sent on. Gives the
+/// address as it was when that changed it.
+fn normalize(parts: &mut request::Parts) -> Option<Uri> {
+    let path = parts.uri.path_and_query()?;
+    let Cow::Owned(normal) = normalize_path(path.as_str()) else {
+        return None;
+    };
+    let mut new = parts.uri.clone().into_parts();
+    new.path_and_query = Some(PathAndQuery::try_from(normal).ok()?);
+    Some(std::mem::replace(&mut parts.uri, Uri::from_parts(new).ok()?))
+}
+
 /// Writes down what the log needs before the request is changed.
-fn prepare_log(record: &mut Record, parts: &request::Parts, authority: &str) {
+fn prepare_log(record: &mut Record, parts: &request::Parts, original: Option<&Uri>, authority: &str) {
     if !record.downstream.worker.log.is_on() {
         return;
     }
-    let path = parts.uri.path_and_query().map_or("", PathAndQuery::as_str);
+    let uri = original.unwrap_or(&parts.uri);
+    let path = uri.path_and_query().map_or("", PathAndQuery::as_str);
     let protocol = if parts.version == Version::HTTP_11 {
         "HTTP/1.1"
     } else {
@@ -149,11 +168,13 @@ async fn forward_request(
     let worker = &downstream.worker;
     let destination = matched.cluster;
     record.cluster = destination.map(|destination| destination.cluster.clone());
+    let mut sent_at = record.started;
     if let Some(fault) = &forward.fault {
         let roll = roll_fault(fault, &mut &worker.random);
         if let Some(delay) = roll.delay {
             record.flag(ResponseFlag::FaultDelay);
             tokio::time::sleep(delay).await;
+            sent_at = Instant::now();
         }
         if let Some(status) = roll.abort {
             record.flag(ResponseFlag::FaultAbort);
@@ -194,7 +215,7 @@ async fn forward_request(
             let (mut parts, body) = response.into_parts();
             record.status = parts.status.as_u16();
             record.details = Some("via_upstream");
-            let waited = record.started.elapsed();
+            let waited = sent_at.elapsed();
             record.upstream_time = Some(waited);
             remove_hop_by_hop(&mut parts.headers);
             let millis = u64::try_from(waited.as_millis()).unwrap_or(u64::MAX);
@@ -203,9 +224,7 @@ async fn forward_request(
             edit(&matched.route.response_headers, &mut parts.headers);
             parts.version = Version::HTTP_11;
             let left = timeout.map(|timeout| {
-                let ended = request_body
-                    .and_then(|body| body.ended_at())
-                    .unwrap_or(record.started);
+                let ended = request_body.and_then(|body| body.ended_at()).unwrap_or(sent_at);
                 timeout.saturating_sub(ended.elapsed())
             });
             Response::from_parts(parts, ResponseBody::upstream(body, lease, record, left))

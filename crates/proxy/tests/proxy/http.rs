@@ -343,6 +343,24 @@ async fn headers_paths_and_hosts_are_changed() {
 }
 
 #[tokio::test]
+async fn a_path_is_normal_before_it_is_routed_and_sent_on() {
+    let mut admin = route(RouteAction::Respond {
+        status: 403,
+        body: "".into(),
+    });
+    admin.matches.path = PathMatch::Prefix("/admin".into());
+    let app = App::start().await;
+    let (mut world, address) = World::to_app(app.address, to_v1()).await;
+    world.routes(vec![admin, to_v1()]);
+    world.apply().await;
+    let mut caller = Caller::new(address).await;
+    assert_eq!(caller.get("/x/..%2fadmin/%2e%2e/../%61dmin?q").await.status, 403);
+    let answer = caller.get("/a/./b?c=/./d").await;
+    assert!(answer.body.starts_with("GET /a/b?c=/./d\n"), "{}", answer.body);
+    assert_eq!(world.end().await[1]["path"], "/a/./b?c=/./d");
+}
+
+#[tokio::test]
 async fn redirects_and_direct_answers_need_no_upstream() {
     let redirect = route(RouteAction::Redirect(Redirect {
         status: 302,

@@ -73,6 +73,21 @@ async fn a_busy_address_is_named_and_taken_when_it_is_free() {
 }
 
 #[tokio::test]
+async fn a_listener_under_a_new_name_takes_over_the_address() {
+    let app = App::start().await;
+    let (mut world, address) = World::to_app(app.address, to_v1()).await;
+    let mut renamed = outbound();
+    renamed.name = "outbound|renamed".into();
+    renamed.address = address;
+    world.plan.listeners.clear();
+    world.listen(renamed);
+    world.apply().await;
+    for _ in 0..5 {
+        assert_eq!(Caller::new(address).await.get("/").await.status, 200);
+    }
+}
+
+#[tokio::test]
 async fn draining_lets_requests_finish() {
     let app = App::start().await;
     let (world, address) = World::to_app(app.address, to_v1()).await;
