@@ -111,7 +111,7 @@ fn tls(
     UpstreamTls::Mesh {
         auto,
         sni: names::sni(port.port, subset, service.fqdn.as_str()),
-        principals,
+        principals: principals.to_vec(),
     }
 }
 

@@ -24,24 +24,30 @@ pub(crate) fn build(context: &mut Context<'_, '_>, capture: &Capture) {
 }
 
 fn outbound(context: &mut Context<'_, '_>, port: u16, address: SocketAddr) {
-    let services = context.visible_services();
-    let of_port = |service: &&vigla_config::Service| service.port(port).map(|found| found.protocol);
-    let bytes = services
-        .iter()
-        .find(|service| of_port(service) == Some(AppProtocol::Tcp));
-    let requests = services
-        .iter()
-        .any(|service| of_port(service).is_some_and(AppProtocol::is_http));
-    // Without the original destination only requests tell services of one port apart, by their Host.
-    let (network, origin) = match bytes {
-        Some(service) if !requests => {
+    let (requests, bytes): (Vec<_>, Vec<_>) = context
+        .visible_services()
+        .into_iter()
+        .filter_map(|service| Some((service, service.port(port)?)))
+        .partition(|(_, service_port)| service_port.protocol.is_http());
+    // Only requests tell services of one port apart, by their Host; bytes would need the original destination.
+    let chosen = if requests.is_empty() {
+        bytes.first().copied()
+    } else {
+        None
+    };
+    for (service, service_port) in bytes.iter().skip(usize::from(chosen.is_some())) {
+        let message = format!(
+            "calls of {} on port {port} cannot be told from others; they are not routed",
+            service.fqdn
+        );
+        context.problem(service_port.origin.clone(), message);
+    }
+    let (network, origin) = match chosen {
+        Some((service, service_port)) => {
             let cluster = names::cluster(port, None, service.fqdn.as_str());
-            (
-                Network::Tcp { cluster },
-                service.port(port).map(|port| port.origin.clone()),
-            )
+            (Network::Tcp { cluster }, Some(service_port.origin.clone()))
         }
-        _ => {
+        None => {
             let table = table::build(context, port, Attachment::Mesh);
             let name = table.name.clone();
             context.add_table(table);

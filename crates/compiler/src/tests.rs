@@ -13,8 +13,8 @@ fn plan(mesh: &Mesh, namespace: &str, instance: &str) -> Plan {
     compile(&mesh.snapshot(), &proxy(namespace, instance)).unwrap()
 }
 
-/// What productpage's sidecar does with calls of `reviews` under these rules (`spec.http`, as flow YAML or not),
-/// and what could not be compiled.
+/// What productpage's sidecar does with calls of `reviews` under these rules (`spec.http`), and what could not be
+/// compiled.
 fn reviews(http: &str) -> String {
     reviews_for("productpage-v1-0", http)
 }

@@ -23,8 +23,8 @@ pub use settings::MeshSettings;
 pub use snapshot::{Attachment, DestinationPolicy, EffectiveMtls, ServiceEndpoint, Snapshot};
 pub use view::{
     Destination, DestinationRule, DirectResponse, Fault, FaultAbort, FaultDelay, Gateway, HeaderOperations,
-    Headers, HttpMatch, HttpRule, MtlsMode, PeerAuthentication, Percent, Redirect, Retries, Rewrite,
-    RewriteRegex, Server, ServerTls, StringMatch, Subset, TlsMode, TrafficPolicy, VirtualService,
-    WeightedDestination,
+    Headers, HttpMatch, HttpRule, MtlsMode, NamespaceObject, PeerAuthentication, Percent, Redirect, Retries,
+    Rewrite, RewriteRegex, Server, ServerTls, ServiceAccount, StringMatch, Subset, TlsMode, TrafficPolicy,
+    VirtualService, WeightedDestination,
 };
 pub use workload::{ContainerPort, Workload, app_of, version_of};

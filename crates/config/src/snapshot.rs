@@ -13,7 +13,7 @@ use std::{
     sync::Arc,
 };
 
-use vigla_model::{Fqdn, Namespace, ObjectRef, PeerIdentity, ServiceName, WorkloadName};
+use vigla_model::{Fqdn, Namespace, ObjectRef, PeerIdentity, Principal, ServiceName, WorkloadName};
 
 pub use endpoints::ServiceEndpoint;
 pub(crate) use hosts::is_visible;
@@ -40,6 +40,7 @@ pub struct Snapshot {
     instances_by_workload: HashMap<(Namespace, WorkloadName), Vec<usize>>,
     instances_by_address: HashMap<IpAddr, usize>,
     instances_by_service: Vec<Vec<usize>>,
+    principals_by_service: Vec<Vec<Principal>>,
     virtual_services: hosts::HostIndex,
     destination_rules: BTreeMap<Namespace, hosts::HostIndex>,
     gateways: Vec<Arc<Object>>,
@@ -118,15 +119,22 @@ impl Snapshot {
             let key = (workload.namespace.clone(), workload.name.clone());
             self.workloads_by_name.insert(key, index);
         }
-        let behind = |service: &Service| {
-            let all = self.instances.iter().enumerate();
-            all.filter(|(_, instance)| {
-                instance.namespace == service.namespace && service.selects(&instance.labels)
-            })
-            .map(|(index, _)| index)
-            .collect()
+        let mut near: HashMap<&Namespace, Vec<usize>> = HashMap::new();
+        for (index, instance) in self.instances.iter().enumerate() {
+            near.entry(&instance.namespace).or_default().push(index);
+        }
+        let behind = |service: &Service| -> Vec<usize> {
+            let candidates = near.get(&service.namespace).into_iter().flatten().copied();
+            candidates
+                .filter(|&index| service.selects(&self.instances[index].labels))
+                .collect()
         };
         self.instances_by_service = self.services.iter().map(behind).collect();
+        self.principals_by_service = self
+            .services
+            .iter()
+            .map(|service| self.all_principals(service))
+            .collect();
     }
 
     fn index_policies(&mut self) {

@@ -1,11 +1,13 @@
 //! Thin typed views over Istio's kinds: they borrow an [`Object`](crate::Object)'s nodes and know the names and
 //! meanings of its fields. Nothing is copied, and every answer can tell its place.
 
+mod core;
 mod destination_rule;
 mod gateway;
 mod peer_authentication;
 mod virtual_service;
 
+pub use self::core::{NamespaceObject, ServiceAccount};
 pub use destination_rule::{DestinationRule, Subset, TlsMode, TrafficPolicy};
 pub use gateway::{Gateway, Server, ServerTls};
 pub use peer_authentication::{MtlsMode, PeerAuthentication};

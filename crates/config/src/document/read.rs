@@ -169,11 +169,7 @@ fn read_one(
         let refuse = |message: String| at(file, text, span.start, message);
         match event {
             Event::StreamEnd => return Ok(None),
-            Event::DocumentStart(explicit, _) => {
-                if explicit {
-                    *from = byte(span.end);
-                }
-            }
+            Event::DocumentStart(true, _) => *from = byte(span.end),
             Event::DocumentEnd => {
                 let start = line_after(text, *from);
                 let end = document_end(text, start.max(byte(span.start)));

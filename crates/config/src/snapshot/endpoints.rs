@@ -66,9 +66,9 @@ impl Snapshot {
         namespace: &Namespace,
         labels: &Labels,
     ) -> impl Iterator<Item = &Service> {
-        self.services
+        of_namespace(&self.services, namespace, |service| &service.namespace)
             .iter()
-            .filter(move |service| service.namespace == *namespace && service.selects(labels))
+            .filter(move |service| service.selects(labels))
     }
 
     /// Services in front of a workload.
@@ -78,23 +78,35 @@ impl Snapshot {
 
     /// Workloads behind a Service, with or without instances.
     pub fn workloads_behind(&self, service: &Service) -> impl Iterator<Item = &Workload> {
-        self.workloads
-            .iter()
-            .filter(|workload| workload.namespace == service.namespace && service.selects(&workload.labels))
+        of_namespace(&self.workloads, &service.namespace, |workload| {
+            &workload.namespace
+        })
+        .iter()
+        .filter(|workload| service.selects(&workload.labels))
     }
 
     /// Every SPIFFE id that may answer for a Service, in order.
-    pub fn principals_behind(&self, service: &Service) -> Vec<Principal> {
+    pub fn principals_behind(&self, service: &Service) -> &[Principal] {
+        let index = self.services_by_host.get(&service.fqdn);
+        let principals = index.and_then(|&index| self.principals_by_service.get(index));
+        principals.map_or(&[], Vec::as_slice)
+    }
+
+    pub(super) fn all_principals(&self, service: &Service) -> Vec<Principal> {
         let written = self
             .workloads_behind(service)
             .map(|workload| workload.principal(&self.settings));
         let running = self
             .instances_behind(service)
             .map(|instance| instance.principal(&self.settings));
-        written
-            .chain(running)
-            .collect::<BTreeSet<_>>()
-            .into_iter()
-            .collect()
+        let all: BTreeSet<Principal> = written.chain(running).collect();
+        all.into_iter().collect()
     }
+}
+
+/// The part of a list, sorted by namespace, that is in one namespace.
+fn of_namespace<'a, T>(list: &'a [T], namespace: &Namespace, key: impl Fn(&T) -> &Namespace) -> &'a [T] {
+    let start = list.partition_point(|item| key(item) < namespace);
+    let end = start + list[start..].partition_point(|item| key(item) == namespace);
+    &list[start..end]
 }
