@@ -1,0 +1,116 @@
+//! Where a proxy's resources are made: compiled, encoded, and with its certificate.
+
+use std::{path::PathBuf, sync::Arc};
+
+use thiserror::Error;
+use tracing::warn;
+use vigla_compiler::{NoSuchProxy, Parts, Problem, ProxyIdentity, compile_with};
+use vigla_config::Snapshot;
+use vigla_dataplane::Plan;
+use vigla_identity::{Authority, IdentityError};
+use vigla_model::Timestamp;
+use vigla_xds::{EncodeOptions, Encoder, ResourceKind, Resources};
+
+use crate::{certificates::Certificates, proxies::ProxyProgram};
+
+/// Tells where an Envoy writes its access log.
+pub(crate) type AccessLogPath = dyn Fn(&ProxyIdentity) -> Option<PathBuf> + Send + Sync;
+
+/// Everything that one proxy is to have at one revision.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Target {
+    pub(crate) revision: u64,
+    /// The proxy's workload.
+    pub(crate) workload: Arc<str>,
+    pub(crate) plan: Arc<Plan>,
+    pub(crate) resources: Arc<Resources>,
+    /// What could not be compiled.
+    pub(crate) problems: Arc<[Problem]>,
+    pub(crate) certificate_not_after: Option<Timestamp>,
+}
+
+/// Why a proxy gets nothing.
+#[derive(Debug, Error)]
+pub(crate) enum BuildError {
+    #[error(transparent)]
+    NoSuchProxy(#[from] NoSuchProxy),
+    #[error("no certificate for the proxy")]
+    Certificate(#[from] IdentityError),
+    #[error("the workload of `{0}` has no identity")]
+    NoIdentity(Arc<str>),
+}
+
+/// Makes targets. Parts that plans share are compiled and encoded once.
+pub(crate) struct Workshop {
+    parts: Parts,
+    encoder: Encoder,
+    certificates: Certificates,
+    access_log: Arc<AccessLogPath>,
+}
+
+impl Workshop {
+    pub(crate) fn new(authority: Arc<Authority>, access_log: Arc<AccessLogPath>) -> Self {
+        Self {
+            parts: Parts::default(),
+            encoder: Encoder::default(),
+            certificates: Certificates::new(authority),
+            access_log,
+        }
+    }
+
+    pub(crate) fn build(
+        &mut self,
+        revision: u64,
+        mesh: &Snapshot,
+        proxy: &ProxyIdentity,
+        program: ProxyProgram,
+        now: Timestamp,
+    ) -> Result<Target, BuildError> {
+        let compiled = compile_with(mesh, proxy, &mut self.parts)?;
+        let log = match program {
+            ProxyProgram::Envoy => (self.access_log)(proxy),
+            ProxyProgram::Vigla => None,
+        };
+        let options = EncodeOptions {
+            access_log: log.as_deref(),
+        };
+        let mut resources = self.encoder.encode(&compiled.plan, options);
+        let instance = mesh
+            .instance(proxy.namespace.as_str(), &proxy.instance)
+            .ok_or_else(|| NoSuchProxy(proxy.clone()))?;
+        let no_identity = || BuildError::NoIdentity(Arc::clone(&proxy.instance));
+        let principal = mesh.identity(instance).principal.ok_or_else(no_identity)?;
+        let workload = instance.workload.as_str();
+        let certificate = self.certificates.of(proxy, &principal, workload, now)?;
+        let certificate_not_after = Some(certificate.not_after);
+        let own = certificate.resource.clone();
+        let secrets = resources.of_mut(ResourceKind::Secret);
+        secrets.insert(own);
+        secrets.insert(self.certificates.roots().clone());
+        Ok(Target {
+            revision,
+            workload: workload.into(),
+            plan: Arc::new(compiled.plan),
+            resources: Arc::new(resources),
+            problems: compiled.problems.into(),
+            certificate_not_after,
+        })
+    }
+
+    /// Forgets what no plan of this revision needs.
+    pub(crate) fn tidy(&mut self, mesh: &Snapshot) {
+        self.parts.forget_unused();
+        self.encoder.forget_unused();
+        self.certificates
+            .retain(|proxy| mesh.instance(proxy.namespace.as_str(), &proxy.instance).is_some());
+    }
+
+    pub(crate) fn next_renewal(&self) -> Option<Timestamp> {
+        self.certificates.next_renewal()
+    }
+}
+
+/// Logs why a proxy gets nothing.
+pub(crate) fn tell(error: &BuildError, proxy: &ProxyIdentity) {
+    warn!(namespace = %proxy.namespace, instance = %proxy.instance, %error, "a proxy gets no config");
+}
