@@ -4,6 +4,7 @@
 //! A [`Document`] keeps its nodes in one table; a [`Node`] is a pointer into it, cheap to copy, that knows its
 //! parent and with it its path.
 
+mod build;
 mod path;
 mod read;
 mod scalar;

@@ -4,23 +4,28 @@
 mod core;
 mod destination_rule;
 mod gateway;
+mod http_action;
+mod http_rule;
+mod part;
 mod peer_authentication;
 mod virtual_service;
 
 pub use self::core::{NamespaceObject, ServiceAccount};
 pub use destination_rule::{DestinationRule, Subset, TlsMode, TrafficPolicy};
 pub use gateway::{Gateway, Server, ServerTls};
-pub use peer_authentication::{MtlsMode, PeerAuthentication};
-pub(crate) use virtual_service::names_gateway;
-pub use virtual_service::{
-    Destination, DirectResponse, Fault, FaultAbort, FaultDelay, HeaderOperations, Headers, HttpMatch,
-    HttpRule, Percent, Redirect, Retries, Rewrite, RewriteRegex, StringMatch, VirtualService,
-    WeightedDestination,
+pub use http_action::{
+    DirectResponse, Fault, FaultAbort, FaultDelay, HeaderOperations, Headers, Percent, Redirect, Retries,
+    Rewrite, RewriteRegex,
 };
+pub use http_rule::{Destination, HttpMatch, HttpRule, StringMatch, WeightedDestination};
+pub use peer_authentication::{MtlsMode, PeerAuthentication};
+pub use virtual_service::VirtualService;
+pub(crate) use virtual_service::names_gateway;
 
 use vigla_model::Labels;
 
 use crate::{Node, Object};
+use part::strings;
 
 const NETWORKING: &str = "networking.istio.io";
 const SECURITY: &str = "security.istio.io";
@@ -33,15 +38,6 @@ fn is_kind(object: &Object, group: &str, kind: &str) -> bool {
             object.api_version().rsplit('/').next(),
             Some("v1" | "v1beta1" | "v1alpha3")
         )
-}
-
-/// The items of a list of strings, with their places.
-fn strings<'a>(parent: Option<Node<'a>>, key: &str) -> impl Iterator<Item = Node<'a>> + use<'a> {
-    parent
-        .and_then(|parent| parent.get(key))
-        .into_iter()
-        .flat_map(Node::items)
-        .filter(|node| node.text().is_some())
 }
 
 /// The namespaces of an `exportTo` list as they are written, such as `.` or `*`.

@@ -1,5 +1,7 @@
 //! Conditions of a rule. Those on the caller are decided here: they have no counterpart in a proxy.
 
+use std::fmt;
+
 use vigla_config::{Attachment, HttpMatch, HttpRule, StringMatch as Written, VirtualService};
 use vigla_dataplane::{HeaderMatch, PathMatch, Pattern, QueryMatch, RouteMatch, StringMatch};
 
@@ -63,7 +65,7 @@ fn is_for_proxy(
             .all(|(key, value)| own.labels.get(key) == Some(value))
 }
 
-fn compile(condition: HttpMatch<'_>) -> Result<RouteMatch, regex_error::Error> {
+fn compile(condition: HttpMatch<'_>) -> Result<RouteMatch, BadPattern> {
     let mut matches = RouteMatch {
         path: match condition.string("uri") {
             None => PathMatch::Any,
@@ -101,7 +103,7 @@ fn compile(condition: HttpMatch<'_>) -> Result<RouteMatch, regex_error::Error> {
 }
 
 /// A condition on something that may be absent.
-fn named(written: Option<Written<'_>>) -> Result<StringMatch, regex_error::Error> {
+fn named(written: Option<Written<'_>>) -> Result<StringMatch, BadPattern> {
     match written {
         // `*` alone is no expression; Istio reads it as "any value".
         None | Some(Written::Regex("*")) => Ok(StringMatch::Present),
@@ -109,7 +111,7 @@ fn named(written: Option<Written<'_>>) -> Result<StringMatch, regex_error::Error
     }
 }
 
-fn string(written: Written<'_>) -> Result<StringMatch, regex_error::Error> {
+fn string(written: Written<'_>) -> Result<StringMatch, BadPattern> {
     Ok(match written {
         Written::Exact(text) => StringMatch::Exact(text.into()),
         Written::Prefix(text) => StringMatch::Prefix(text.into()),
@@ -117,22 +119,23 @@ fn string(written: Written<'_>) -> Result<StringMatch, regex_error::Error> {
     })
 }
 
-fn pattern(text: &str) -> Result<Pattern, regex_error::Error> {
-    Pattern::new(text).map_err(|error| regex_error::Error(text.to_owned(), error.to_string()))
+fn pattern(text: &str) -> Result<Pattern, BadPattern> {
+    Pattern::new(text).map_err(|error| BadPattern {
+        written: text.to_owned(),
+        reason: error.to_string(),
+    })
 }
 
 /// Why an expression was refused, in one line.
-pub(super) mod regex_error {
-    use std::fmt;
+struct BadPattern {
+    written: String,
+    reason: String,
+}
 
-    #[derive(Debug)]
-    pub(in crate::route) struct Error(pub(super) String, pub(super) String);
-
-    impl fmt::Display for Error {
-        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            // The library's text draws a picture over several lines; the last one says what is wrong.
-            let reason = self.1.lines().last().unwrap_or_default();
-            write!(f, "`{}`: {}", self.0, reason.trim_start_matches("error: "))
-        }
+impl fmt::Display for BadPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The library's text draws a picture over several lines; the last one says what is wrong.
+        let reason = self.reason.lines().last().unwrap_or_default();
+        write!(f, "`{}`: {}", self.written, reason.trim_start_matches("error: "))
     }
 }

@@ -1,0 +1,195 @@
+//! One rule of a VirtualService's `http`: when it applies and where it sends.
+
+use std::time::Duration;
+
+use super::{
+    DirectResponse, Fault, Headers, Redirect, Retries, Rewrite,
+    part::{part, strings},
+};
+use crate::Node;
+
+part!(
+    /// One rule of `http`.
+    HttpRule
+);
+part!(
+    /// One entry of `match`: all that it asks for must hold.
+    HttpMatch
+);
+part!(
+    /// One entry of `route`.
+    WeightedDestination
+);
+part!(
+    /// A `destination`.
+    Destination
+);
+
+impl<'a> HttpRule<'a> {
+    /// Its name.
+    pub fn name(self) -> Option<&'a str> {
+        self.text("name")
+    }
+
+    /// Its conditions: one of them must hold; none means always.
+    pub fn matches(self) -> impl Iterator<Item = HttpMatch<'a>> {
+        self.field("match")
+            .into_iter()
+            .flat_map(Node::items)
+            .map(HttpMatch)
+    }
+
+    /// Where requests go, by weight.
+    pub fn routes(self) -> impl Iterator<Item = WeightedDestination<'a>> {
+        let routes = self.field("route").into_iter().flat_map(Node::items);
+        routes.map(WeightedDestination)
+    }
+
+    /// The answer that sends callers elsewhere.
+    pub fn redirect(self) -> Option<Redirect<'a>> {
+        self.field("redirect").map(Redirect::of)
+    }
+
+    /// Changes of path and authority.
+    pub fn rewrite(self) -> Option<Rewrite<'a>> {
+        self.field("rewrite").map(Rewrite::of)
+    }
+
+    /// The answer that the proxy gives itself.
+    pub fn direct_response(self) -> Option<DirectResponse<'a>> {
+        self.field("directResponse").map(DirectResponse::of)
+    }
+
+    /// Limit of the whole request; zero means none.
+    pub fn timeout(self) -> Option<Duration> {
+        self.field("timeout")?.as_duration()
+    }
+
+    /// Retries.
+    pub fn retries(self) -> Option<Retries<'a>> {
+        self.field("retries").map(Retries::of)
+    }
+
+    /// Faults.
+    pub fn fault(self) -> Option<Fault<'a>> {
+        self.field("fault").map(Fault::of)
+    }
+
+    /// Changes of headers.
+    pub fn headers(self) -> Option<Headers<'a>> {
+        self.field("headers").map(Headers::of)
+    }
+
+    /// The VirtualService that has the routes: namespace, when one is written, and name.
+    pub fn delegate(self) -> Option<(Option<&'a str>, &'a str)> {
+        let node = self.field("delegate")?;
+        let text = |key: &str| node.get(key).and_then(Node::text);
+        Some((text("namespace"), text("name")?))
+    }
+}
+
+/// How a text is matched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StringMatch<'a> {
+    /// The whole text.
+    Exact(&'a str),
+    /// Its start.
+    Prefix(&'a str),
+    /// The whole text by regular expression (RE2).
+    Regex(&'a str),
+}
+
+impl<'a> StringMatch<'a> {
+    /// Reads `{exact: …}`, `{prefix: …}` or `{regex: …}`.
+    pub fn of(node: Node<'a>) -> Option<Self> {
+        // An empty text is one, as the empty prefix.
+        let text = |key: &str| node.get(key).and_then(|node| Some(node.raw()?.0));
+        text("exact")
+            .map(Self::Exact)
+            .or_else(|| text("prefix").map(Self::Prefix))
+            .or_else(|| text("regex").map(Self::Regex))
+    }
+}
+
+impl<'a> HttpMatch<'a> {
+    /// Its name.
+    pub fn name(self) -> Option<&'a str> {
+        self.text("name")
+    }
+
+    /// A condition on `uri`, `method`, `scheme` or `authority`.
+    pub fn string(self, key: &str) -> Option<StringMatch<'a>> {
+        StringMatch::of(self.field(key)?)
+    }
+
+    /// Whether upper and lower case of the path are the same.
+    pub fn ignore_uri_case(self) -> bool {
+        self.field("ignoreUriCase")
+            .and_then(Node::as_bool)
+            .unwrap_or(false)
+    }
+
+    /// Conditions by name on `headers`, `withoutHeaders` or `queryParams`; `None`: it must be there.
+    pub fn named(self, key: &str) -> impl Iterator<Item = (&'a str, Option<StringMatch<'a>>)> + use<'a> {
+        let entries = self.field(key).into_iter().flat_map(Node::entries);
+        entries.map(|(name, node)| (name, StringMatch::of(node)))
+    }
+
+    /// The service's port.
+    pub fn port(self) -> Option<u16> {
+        self.field("port")?.as_port()
+    }
+
+    /// Labels of callers; empty for all.
+    pub fn source_labels(self) -> vigla_model::Labels {
+        self.field("sourceLabels")
+            .map(Node::string_map)
+            .unwrap_or_default()
+    }
+
+    /// Namespace of callers.
+    pub fn source_namespace(self) -> Option<&'a str> {
+        self.text("sourceNamespace")
+    }
+
+    /// Gateways for which the condition is; none means those of the VirtualService.
+    pub fn gateways(self) -> impl Iterator<Item = &'a str> {
+        strings(Some(self.0), "gateways").filter_map(Node::text)
+    }
+}
+
+impl<'a> WeightedDestination<'a> {
+    /// The destination.
+    pub fn destination(self) -> Option<Destination<'a>> {
+        self.field("destination").map(Destination)
+    }
+
+    /// The weight as written.
+    pub fn weight(self) -> Option<u32> {
+        self.field("weight")?
+            .as_i64()
+            .and_then(|weight| u32::try_from(weight).ok())
+    }
+
+    /// Changes of headers for this destination.
+    pub fn headers(self) -> Option<Headers<'a>> {
+        self.field("headers").map(Headers::of)
+    }
+}
+
+impl<'a> Destination<'a> {
+    /// Host as written.
+    pub fn host(self) -> Option<&'a str> {
+        self.text("host")
+    }
+
+    /// Subset as written.
+    pub fn subset(self) -> Option<&'a str> {
+        self.text("subset")
+    }
+
+    /// Port of the service.
+    pub fn port(self) -> Option<u16> {
+        self.field("port")?.get("number")?.as_port()
+    }
+}
