@@ -72,6 +72,7 @@ pub(crate) fn host(service: &str) -> Fqdn {
 }
 
 /// A row of HTTP requests, answered with 200 by mTLS; changed by the methods below.
+#[derive(Debug)]
 pub(crate) struct Row(pub(crate) TrafficKey, pub(crate) Traffic);
 
 pub(crate) fn row(reporter: Reporter, source: &str, target: &str, requests: f64) -> Row {

@@ -16,6 +16,8 @@ mod id;
 mod identities;
 mod live;
 mod names;
+#[cfg(test)]
+mod properties;
 mod quotient;
 mod traffic;
 mod view;

@@ -49,6 +49,10 @@ impl Histogram {
     /// Adds another histogram bucket by bucket. Bounds that only one side has are kept.
     pub fn add(&mut self, other: &Self) {
         self.sum_ms += other.sum_ms;
+        if self.buckets.is_empty() {
+            self.buckets.clone_from(&other.buckets);
+            return;
+        }
         for &(bound, count) in &other.buckets {
             match self.buckets.binary_search_by(|(have, _)| have.total_cmp(&bound)) {
                 Ok(at) => self.buckets[at].1 += count,

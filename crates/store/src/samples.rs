@@ -3,7 +3,7 @@
 //! All series of a target are scraped together, so times are kept once for each target and a sample is its number
 //! among the target's scrapes (`index`). Counters mostly hold whole numbers (or thousandths) that rise a little or
 //! not at all: steps are variable-length integers, and a counter that stands still costs nothing.
-//! Measured on the demo-like mesh of `benches/store.rs`: 0.6 bytes a sample in all.
+//! An edge with 18 requests a second takes 1.3 bytes a sample in all (a test below), an idle one next to nothing.
 
 use std::collections::VecDeque;
 
@@ -13,7 +13,10 @@ const CHUNK: u32 = 240;
 /// Samples of one series.
 #[derive(Debug, Default)]
 pub(crate) struct Samples {
-    chunks: VecDeque<Chunk>,
+    /// Chunks that are full, or that a gap ended.
+    sealed: VecDeque<Chunk>,
+    /// The newest. It stands apart because most series of a young store have no other.
+    open: Option<Chunk>,
 }
 
 /// How values of a chunk are written.
@@ -35,7 +38,8 @@ struct Chunk {
     scale: Scale,
     first: f64,
     last: f64,
-    /// Entries: a number n of equal samples as `2n + 1`, or a step as twice its zigzag form; raw: eight bytes.
+    /// Entries: a number n of equal samples as `2n + 1`, or a step up as its double; raw: a zero and eight bytes.
+    /// A step down (a reset) starts a new chunk.
     bytes: Vec<u8>,
 }
 
@@ -74,19 +78,20 @@ impl Scale {
 impl Samples {
     /// Adds the sample of scrape `index`, which is later than all before.
     pub(crate) fn push(&mut self, index: u32, value: f64) {
-        if let Some(chunk) = self.chunks.back_mut()
+        if let Some(chunk) = &mut self.open
             && chunk.start + chunk.len == index
             && chunk.len < CHUNK
             && chunk.append(value)
         {
             return;
         }
-        if let Some(chunk) = self.chunks.back_mut() {
+        if let Some(mut chunk) = self.open.take() {
             chunk.flush();
             chunk.bytes.shrink_to_fit();
+            self.sealed.push_back(chunk);
         }
         let (scale, bytes) = (Scale::of(value), Vec::new());
-        self.chunks.push_back(Chunk {
+        self.open = Some(Chunk {
             start: index,
             len: 1,
             still: 0,
@@ -99,40 +104,42 @@ impl Samples {
 
     /// Forgets chunks that end before scrape `index`. True when nothing is left.
     pub(crate) fn forget_before(&mut self, index: u32) -> bool {
-        while self
-            .chunks
-            .front()
-            .is_some_and(|chunk| chunk.start + chunk.len <= index)
-        {
-            self.chunks.pop_front();
-        }
-        self.chunks.is_empty()
+        let old = |chunk: &mut Chunk| chunk.start + chunk.len <= index;
+        while self.sealed.pop_front_if(old).is_some() {}
+        self.open.take_if(old);
+        self.open.is_none()
     }
 
     /// Number of the scrape after the newest sample.
     pub(crate) fn end(&self) -> u32 {
-        self.chunks.back().map_or(0, |chunk| chunk.start + chunk.len)
+        self.open.as_ref().map_or(0, |chunk| chunk.start + chunk.len)
     }
 
     /// Calls `take` with number and value of every sample in `from..to`, in order.
     pub(crate) fn read(&self, from: u32, to: u32, mut take: impl FnMut(u32, f64)) {
         let skip = self
-            .chunks
+            .sealed
             .partition_point(|chunk| chunk.start + chunk.len <= from);
-        for chunk in self.chunks.range(skip..).take_while(|chunk| chunk.start < to) {
+        let chunks = self.sealed.range(skip..).chain(&self.open);
+        for chunk in chunks.take_while(|chunk| chunk.start < to) {
             chunk.read(from, to, &mut take);
         }
     }
 
     /// Bytes on the heap.
     pub(crate) fn bytes(&self) -> usize {
-        let written: usize = self.chunks.iter().map(|chunk| chunk.bytes.capacity()).sum();
-        written + self.chunks.capacity() * size_of::<Chunk>()
+        let written: usize = self
+            .sealed
+            .iter()
+            .chain(&self.open)
+            .map(|chunk| chunk.bytes.capacity())
+            .sum();
+        written + self.sealed.capacity() * size_of::<Chunk>()
     }
 }
 
 impl Chunk {
-    /// False when the value cannot be written in this chunk's scale.
+    /// False when the value cannot be written in this chunk.
     fn append(&mut self, value: f64) -> bool {
         if value.to_bits() == self.last.to_bits() {
             self.still += 1;
@@ -140,15 +147,19 @@ impl Chunk {
             if self.scale != Scale::Raw && Scale::of(value) != self.scale && !self.fits(value) {
                 return false;
             }
-            self.flush();
             match self.scale {
                 Scale::Raw => {
+                    self.flush();
                     self.bytes.push(0);
                     self.bytes.extend_from_slice(&value.to_le_bytes());
                 }
                 scale => {
                     let step = scale.to_steps(value) - scale.to_steps(self.last);
-                    write_number(&mut self.bytes, zigzag(step) << 1);
+                    let Ok(step) = u64::try_from(step) else {
+                        return false;
+                    };
+                    self.flush();
+                    write_number(&mut self.bytes, step << 1);
                 }
             }
             self.last = value;
@@ -193,7 +204,7 @@ impl Chunk {
                     f64::from_le_bytes(*float)
                 }
                 (scale, _) => {
-                    steps += unzigzag(number >> 1);
+                    steps += (number >> 1) as i64;
                     scale.value(steps)
                 }
             };
@@ -201,14 +212,6 @@ impl Chunk {
         }
         emit(value, self.still);
     }
-}
-
-fn zigzag(value: i64) -> u64 {
-    ((value << 1) ^ (value >> 63)) as u64
-}
-
-fn unzigzag(value: u64) -> i64 {
-    (value >> 1) as i64 ^ -((value & 1) as i64)
 }
 
 /// Seven bits a byte, low ones first; the high bit says that more follow.
@@ -284,9 +287,30 @@ mod tests {
     #[test]
     fn old_chunks_go_and_a_still_counter_costs_nothing() {
         let mut samples = check(&(0..480).map(|i| (i, 7.0)).collect::<Vec<_>>());
-        assert!(samples.chunks.iter().all(|chunk| chunk.bytes.len() <= 2));
+        assert!(samples.sealed.iter().all(|chunk| chunk.bytes.len() <= 2));
         assert!(!samples.forget_before(240));
-        assert_eq!(samples.chunks.len(), 1);
+        assert_eq!(samples.sealed.len(), 0);
         assert!(samples.forget_before(480));
+    }
+
+    #[test]
+    fn two_hours_of_a_busy_edge_take_little() {
+        // An edge as proxies count it: 20 cumulative buckets, most of the mass in few, and a sum in thousandths.
+        let mut edge: Vec<Samples> = (0..21).map(|_| Samples::default()).collect();
+        for scrape in 0..3600 {
+            let count = f64::from(scrape) * 37.0;
+            for (bucket, samples) in edge.iter_mut().enumerate() {
+                let share = (bucket as f64 / 8.0).min(1.0).powi(2);
+                let value = if bucket == 20 {
+                    (count * 12_345.0).round() / 1000.0
+                } else {
+                    (count * share).floor()
+                };
+                samples.push(scrape, value);
+            }
+        }
+        let bytes: usize = edge.iter().map(Samples::bytes).sum();
+        let each = bytes as f64 / (21.0 * 3600.0);
+        assert!(each < 1.4, "{each} bytes a sample");
     }
 }

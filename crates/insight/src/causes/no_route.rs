@@ -53,7 +53,7 @@ fn gateway(case: &Case<'_>) -> Why {
     let gateways: Vec<_> = labels
         .into_iter()
         .flat_map(|labels| case.mesh.gateways_of(labels))
-        .map(|gateway| gateway.object())
+        .map(vigla_config::Gateway::object)
         .collect();
     let words = "host or path that no VirtualService of this gateway takes. The gateway answers 404 (NR).";
     match gateways.first() {

@@ -180,8 +180,8 @@ fn what_is_over_a_bound_is_said_and_what_was_there_stays() {
 #[test]
 fn samples_go_when_they_are_old_or_too_many() {
     let text = |i: i64| -> String {
-        (0..100)
-            .map(|code| requests("source", 100 + code, (i * i * 7919 % 999_983) as f64))
+        (0..25)
+            .map(|code| requests("source", 100 + code, (i * i) as f64))
             .collect()
     };
     let run = |bytes: usize| {
@@ -198,10 +198,10 @@ fn samples_go_when_they_are_old_or_too_many() {
     let wide = run(48 << 20);
     let kept = wide.newest.unwrap().since(wide.oldest.unwrap());
     assert!((3600..3700).contains(&kept.as_secs()), "{kept:?}");
-    let narrow = run(400 << 10);
-    assert!(narrow.bytes < 500 << 10, "{}", narrow.bytes);
+    let narrow = run(60 << 10);
+    assert!(narrow.bytes < 80 << 10, "{}", narrow.bytes);
     let kept = narrow.newest.unwrap().since(narrow.oldest.unwrap());
-    assert!((300..1800).contains(&kept.as_secs()), "{kept:?}");
+    assert!((300..3000).contains(&kept.as_secs()), "{kept:?}");
 }
 
 #[test]
