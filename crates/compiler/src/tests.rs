@@ -465,3 +465,61 @@ fn a_proxy_that_is_not_there_has_no_plan() {
         assert!(error.to_string().contains(instance), "{error}");
     }
 }
+
+/// Clusters that routes of any proxy name and that do not exist, for the demo's mesh under a scenario.
+fn missing_clusters(scenario: Option<&str>) -> Vec<String> {
+    let assets = concat!(env!("CARGO_MANIFEST_DIR"), "/../../assets/demo");
+    let folders = std::iter::once(format!("{assets}/mesh"))
+        .chain(scenario.map(|name| format!("{assets}/scenarios/{name}/step-1")));
+    let mut mesh = Mesh::empty();
+    for folder in folders {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_str().unwrap();
+            mesh = mesh.with_file(name, &std::fs::read_to_string(&path).unwrap());
+        }
+    }
+    let snapshot = mesh.snapshot();
+    let mut missing = std::collections::BTreeSet::new();
+    let proxies = snapshot
+        .instances()
+        .iter()
+        .filter(|instance| instance.sidecar.is_some());
+    for instance in proxies {
+        let identity = proxy(instance.namespace.as_str(), &instance.name);
+        let compiled = compile_with(&snapshot, &identity, &mut Parts::default()).unwrap();
+        assert_eq!(compiled.problems, []);
+        assert!(
+            !compiled.plan.listeners.is_empty() && !compiled.plan.clusters.is_empty(),
+            "{identity:?}"
+        );
+        let routes = compiled
+            .plan
+            .route_tables
+            .values()
+            .flat_map(|table| &table.virtual_hosts);
+        for route in routes.flat_map(|host| &host.routes) {
+            let vigla_dataplane::RouteAction::Forward(forward) = &route.action else {
+                continue;
+            };
+            let unknown = forward
+                .clusters
+                .iter()
+                .filter(|to| !compiled.plan.clusters.contains_key(&to.cluster));
+            missing.extend(unknown.map(|to| to.cluster.to_string()));
+        }
+    }
+    missing.into_iter().collect()
+}
+
+#[test]
+fn the_demos_mesh_is_whole_but_for_the_broken_subset() {
+    assert_eq!(missing_clusters(None), [""; 0]);
+    assert_eq!(missing_clusters(Some("mtls-strict")), [""; 0]);
+    let missing = missing_clusters(Some("broken-subset"));
+    assert_eq!(missing.len(), 1, "{missing:?}");
+    assert!(
+        missing[0].ends_with("|reviews.bookinfo.svc.cluster.local"),
+        "{missing:?}"
+    );
+}
