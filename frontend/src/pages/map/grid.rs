@@ -121,6 +121,7 @@ mod tests {
             from: 0,
             to: 1,
             label: None,
+            own_way: false,
         }];
         let layout = grid(&Input {
             nodes,
