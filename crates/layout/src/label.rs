@@ -12,6 +12,8 @@ use crate::{
 const CELL: f32 = 128.0;
 /// Distance from nodes.
 const FROM_NODE: f32 = 3.0;
+/// Further room below nodes, over whose lower border badges hang.
+const BELOW_NODE: f32 = 6.0;
 /// Distance from other labels.
 const FROM_LABEL: f32 = 2.0;
 
@@ -107,7 +109,9 @@ fn key(a: Point) -> [i32; 2] {
 pub(crate) fn place(tree: &Tree<'_>, layout: &mut Layout) {
     let mut nodes = Grid::default();
     for node in &layout.nodes {
-        nodes.add(node.rect.grown(FROM_NODE));
+        let mut rect = node.rect.grown(FROM_NODE);
+        rect.height += BELOW_NODE;
+        nodes.add(rect);
     }
     // Names of boxes stay readable.
     for spec in &tree.input.boxes {
