@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeSet, HashMap},
-    net::IpAddr,
+    net::{IpAddr, SocketAddr},
 };
 
 use vigla_config::{DestinationPolicy, HttpRule, Node, Snapshot, VirtualService, Workload};
@@ -94,16 +94,21 @@ impl MeshFacts {
             .sort_by_key(|(ending, _)| std::cmp::Reverse(ending.len()));
     }
 
-    /// Addresses at which instances call; in some modes of capture all share one, which then tells nothing.
+    /// Addresses that instances and their sidecars use; in some modes of capture all share one, which then tells
+    /// nothing.
     fn add_addresses(&mut self, mesh: &Snapshot) {
         for instance in mesh.instances() {
             let who = (instance.namespace.clone(), instance.workload.clone());
-            let has = self
-                .addresses
-                .entry(instance.address)
-                .or_insert_with(|| Some(who.clone()));
-            if has.as_ref() != Some(&who) {
-                *has = None;
+            let sidecars = instance
+                .sidecar
+                .iter()
+                .flat_map(|capture| capture.app.values().chain(capture.outbound.values()));
+            let ports = instance.published.values().chain(sidecars).map(SocketAddr::ip);
+            for address in ports.chain([instance.address]) {
+                let has = self.addresses.entry(address).or_insert_with(|| Some(who.clone()));
+                if has.as_ref() != Some(&who) {
+                    *has = None;
+                }
             }
         }
     }

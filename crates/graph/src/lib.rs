@@ -19,6 +19,7 @@ mod names;
 #[cfg(test)]
 mod properties;
 mod quotient;
+mod side;
 mod traffic;
 mod view;
 
@@ -27,8 +28,9 @@ pub use facts::MeshFacts;
 pub use identities::{HostFacts, Identities, Unidentified, WorkloadFacts};
 pub use live::Graph;
 pub use quotient::quotient;
+pub use side::{ResponseKey, Side};
 pub use traffic::{Totals, Traffic, TrafficKey, TrafficRow, TrafficWindow};
 pub use view::{
-    Badge, BoxKind, Confidence, Edge, Grain, GroupBox, Guess, Health, HealthState, Id, Node, NodeKind,
-    ResponseKey, Side, View, Why,
+    Badge, BoxKind, Confidence, Edge, Grain, GroupBox, Guess, Health, HealthState, Id, Node, NodeKind, View,
+    Why,
 };

@@ -47,9 +47,10 @@ spec: {hosts: [books.example, '*.more.example']}
 ";
 
 fn instance(workload: &str, address: [u8; 4], sidecar: bool) -> Instance {
+    let outbound = SocketAddr::from(([address[0], address[1], address[2], 3], 80));
     let capture = vigla_config::Capture {
         app: BTreeMap::new(),
-        outbound: BTreeMap::new(),
+        outbound: [(80, outbound)].into(),
     };
     Instance {
         name: format!("{workload}-0").into(),
@@ -106,6 +107,11 @@ fn an_address_or_account_that_several_have_names_nobody() {
             .map(|(_, workload)| workload.to_string())
     };
     assert_eq!(at([127, 64, 9, 1]).as_deref(), Some("legacy"));
+    assert_eq!(
+        at([127, 64, 1, 3]).as_deref(),
+        Some("reviews-v1"),
+        "its sidecar calls from there"
+    );
     assert_eq!(at([127, 0, 0, 1]), None);
     let account = |name| facts.workload_of(&Principal::new("cluster.local", "bookinfo", name));
     assert_eq!(account("bookinfo-reviews"), Some("reviews-v1".into()));
