@@ -74,7 +74,7 @@ impl Picture {
         Effect::new({
             let measure = Rc::clone(&measure);
             move |last: Option<Option<Input>>| {
-                let Some(graph) = graph.get() else { return None };
+                let graph = graph.get()?;
                 let read = match read_graph(&graph) {
                     Ok(read) => Arc::new(read),
                     Err(why) => {
