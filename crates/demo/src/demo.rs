@@ -1,37 +1,40 @@
 //! The demo as a whole: what starts it, what holds it, and what ends it.
 
+mod follow;
+mod prepare;
+
 use std::{
-    fmt, fs, io,
+    fmt, io,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard},
-    time::Duration,
 };
 
 use thiserror::Error;
 use tokio::sync::watch;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use vigla_config::{MeshSettings, Snapshot};
+use vigla_control_plane::JoinTokens;
 use vigla_model::ClusterName;
 use vigla_sources::{ConfigSource, ConfigState, FolderSource};
+use vigla_store::{MetricStore, StoreSettings, run_scraper};
 
 use crate::{
-    AppCounts, DemoError, DemoOptions, GeneratorStatus, LogTail, Scenarios, SidecarStatus,
+    AppCounts, DemoError, DemoOptions, EnvoyChoice, GeneratorStatus, LogTail, Scenarios, SidecarStatus,
     address::AddressPlan,
     embedded,
     fleet::Fleet,
-    generator::{GeneratorOptions, Page, Tally, run_generator},
+    generator::{GeneratorOptions, Tally, run_generator},
     mesh::{Mesh, ingress_gateway},
     number::{self, Number},
-    probe::{Readiness, wait_until_free},
+    probe::wait_until_free,
     scenario::{Overlay, read_scenarios},
     sidecar::read_tail,
 };
+use follow::{Following, Told};
+use prepare::{Folders, authority, begin_traffic, chain, check_envoys, find_program};
 
 /// Name of the demo's Kubernetes cluster, as metrics carry it.
 const CLUSTER: &str = "demo";
-
-/// How long traffic waits for sidecars that are not ready; then it begins without them.
-const READY_DEADLINE: Duration = Duration::from_secs(15);
 
 /// Most log lines in one answer.
 const MAX_LOG_LINES: usize = 10_000;
@@ -40,6 +43,8 @@ const MAX_LOG_LINES: usize = 10_000;
 pub struct Demo {
     config_source: Arc<dyn ConfigSource>,
     snapshot: watch::Receiver<Arc<Snapshot>>,
+    control_plane: vigla_control_plane::Handle,
+    metrics: MetricStore,
     scenarios: Arc<Scenarios>,
     fleet: Arc<Fleet>,
     tally: Tally,
@@ -72,60 +77,64 @@ impl Demo {
     ///
     /// # Errors
     /// When the config cannot be used, addresses are in use, or a program cannot be run.
-    pub async fn start(options: DemoOptions) -> Result<Self, DemoError> {
-        check_program(&options.proxy_program)?;
+    pub async fn start(mut options: DemoOptions) -> Result<Self, DemoError> {
+        options.proxy_program = find_program(&options.proxy_program)?;
+        if options.envoy != EnvoyChoice::None {
+            let envoy = options
+                .envoy_program
+                .take()
+                .unwrap_or_else(|| PathBuf::from("envoy"));
+            options.envoy_program = Some(find_program(&envoy)?);
+        }
         let base = options.runtime_dir.clone().unwrap_or_else(number::runtime_dir);
         let number = Number::take(&base, options.capture)?;
         let folders = Folders::make(&options, number.run_dir())?;
         let config_source = Arc::new(folders.open()?);
-        let config = config_source.watch();
-        let scenarios = Scenarios::new(
-            read_scenarios(embedded::scenarios(), &folders.mesh),
-            Overlay::new(folders.overlay.clone()),
-            config_source.clone(),
-        );
-        let added = ingress_gateway(&config.borrow().objects());
-        if let Some(text) = added {
-            scenarios
-                .supplement("ingressgateway-of-the-demo.yaml", &text)
-                .await?;
-        }
-        if let Some(name) = &options.scenario {
-            scenarios.apply(name, 1).await?;
-        }
+        let scenarios = start_scenarios(&options, &folders, &config_source).await?;
+
         let settings = MeshSettings {
             cluster: ClusterName::new(CLUSTER),
             ..MeshSettings::default()
         };
         let mut addresses = AddressPlan::new(number.get(), options.capture);
-        let first_config = config.borrow().clone();
-        let mesh = Mesh::plan(first_config.objects(), &settings, &mut addresses)?;
+        let config = config_source.watch();
+        let first = config.borrow().clone();
+        let mesh = Mesh::plan(first.objects(), &settings, &mut addresses)?;
+        check_envoys(&options.envoy, &mesh)?;
         wait_until_free(mesh.listeners()).await?;
 
-        let (traffic, traffic_seen) = watch::channel(false);
-        let (snapshot, snapshot_seen) = watch::channel(mesh.snapshot.clone());
-        let (pages, pages_seen) = watch::channel(Arc::new(mesh.pages.clone()));
-        let fleet = Arc::new(Fleet::new(
+        let told = Told::new(&mesh, first.revision);
+        let stop = CancellationToken::new();
+        let tokens = Arc::new(JoinTokens::default());
+        let control_plane = vigla_control_plane::start(vigla_control_plane::Options {
+            socket: number.socket(),
+            snapshots: told.published.subscribe(),
+            authority: Arc::new(authority(&settings)?),
+            tokens: tokens.clone(),
+            // Envoy's standard output, which this process writes to a file with a bound.
+            access_log: Arc::new(|_| Some(PathBuf::from("/dev/stdout"))),
+            shutdown: stop.child_token(),
+        })
+        .map_err(|error| DemoError::ControlPlane(chain(&error)))?;
+        let traffic = watch::Sender::new(false);
+        let fleet = Fleet::new(
             options.clone(),
             number.run_dir(),
             number.socket(),
-            traffic_seen,
-        )?);
-        let generator = GeneratorOptions {
-            rate: options.rate,
-            requests: options.requests,
-            seed: options.seed,
-            source: addresses.own_source(),
-        };
+            tokens,
+            traffic.subscribe(),
+        )?;
         let demo = Self {
             config_source,
-            snapshot: snapshot_seen,
+            snapshot: told.snapshot.subscribe(),
+            control_plane,
+            metrics: MetricStore::new(StoreSettings::default()),
             scenarios: Arc::new(scenarios),
-            fleet,
+            fleet: Arc::new(fleet),
             tally: Tally::default(),
             traffic,
-            problems: Arc::new(Mutex::new(mesh.problems.clone())),
-            stop: CancellationToken::new(),
+            problems: told.problems.clone(),
+            stop,
             tasks: TaskTracker::new(),
             number,
         };
@@ -133,23 +142,32 @@ impl Demo {
             demo.shutdown().await;
             return Err(error);
         }
-        let following = Following {
-            settings,
-            addresses,
-            config,
-            snapshot,
-            pages,
-            fleet: demo.fleet.clone(),
-            problems: demo.problems.clone(),
+        demo.spawn(run_scraper(
+            demo.metrics.clone(),
+            told.targets.subscribe(),
+            demo.stop.clone(),
+        ));
+        let generator = GeneratorOptions {
+            rate: options.rate,
+            requests: options.requests,
+            seed: options.seed,
+            source: addresses.own_source(),
         };
-        demo.spawn(following.run(first_config.revision));
         demo.spawn(run_generator(
             generator,
-            pages_seen,
+            told.pages.subscribe(),
             demo.traffic.clone(),
             demo.tally.clone(),
         ));
         demo.spawn(begin_traffic(demo.fleet.clone(), demo.traffic.clone()));
+        let following = Following {
+            settings,
+            addresses,
+            config,
+            told,
+            fleet: demo.fleet.clone(),
+        };
+        demo.spawn(following.run(first.revision));
         Ok(demo)
     }
 
@@ -171,6 +189,16 @@ impl Demo {
     /// The mesh's config with the running instances in it.
     pub fn snapshot(&self) -> watch::Receiver<Arc<Snapshot>> {
         self.snapshot.clone()
+    }
+
+    /// The control plane that the sidecars are connected to.
+    pub fn control_plane(&self) -> &vigla_control_plane::Handle {
+        &self.control_plane
+    }
+
+    /// What is scraped from the sidecars.
+    pub fn metrics(&self) -> &MetricStore {
+        &self.metrics
     }
 
     /// Scenarios to apply and undo.
@@ -226,10 +254,11 @@ impl Demo {
     /// Ends traffic, sidecars and applications, in this order, and removes the run directory.
     pub async fn shutdown(self) {
         self.traffic.send_replace(false);
+        self.fleet.stop().await;
         self.stop.cancel();
         self.tasks.close();
         self.tasks.wait().await;
-        self.fleet.stop().await;
+        self.control_plane.drained().await;
     }
 
     /// Runs a task until it ends or the demo does.
@@ -258,108 +287,23 @@ impl Drop for Demo {
     }
 }
 
-/// The folders that the config is read from.
-struct Folders {
-    mesh: PathBuf,
-    overlay: PathBuf,
-}
-
-impl Folders {
-    /// Unpacks the embedded mesh, or takes the given one, and makes an empty overlay.
-    fn make(options: &DemoOptions, run_dir: &Path) -> Result<Self, DemoError> {
-        let make = |name: &str| {
-            let path = run_dir.join(name);
-            fs::create_dir(&path)
-                .map_err(DemoError::file(&path))
-                .map(|()| path)
-        };
-        let mesh = match &options.mesh_dir {
-            Some(dir) if dir.is_dir() => dir.clone(),
-            Some(dir) => {
-                return Err(DemoError::Mesh {
-                    path: dir.clone(),
-                    reason: "it is no folder".to_owned(),
-                });
-            }
-            None => {
-                let dir = make("mesh")?;
-                embedded::unpack_mesh(&dir)?;
-                dir
-            }
-        };
-        Ok(Self {
-            mesh,
-            overlay: make("overlay")?,
-        })
+/// The scenarios over the mesh's folders, with the one applied that the start asks for.
+async fn start_scenarios(
+    options: &DemoOptions,
+    folders: &Folders,
+    source: &Arc<FolderSource>,
+) -> Result<Scenarios, DemoError> {
+    let texts = read_scenarios(embedded::scenarios(), &folders.mesh);
+    let scenarios = Scenarios::new(texts, Overlay::new(folders.overlay.clone()), source.clone());
+    if let Some(text) = ingress_gateway(&source.state().objects()) {
+        scenarios
+            .supplement("ingressgateway-of-the-demo.yaml", &text)
+            .await?;
     }
-
-    fn open(&self) -> Result<FolderSource, DemoError> {
-        FolderSource::open(&[&self.mesh, &self.overlay]).map_err(|error| DemoError::Mesh {
-            path: self.mesh.clone(),
-            reason: error.to_string(),
-        })
+    if let Some(name) = &options.scenario {
+        scenarios.apply(name, 1).await?;
     }
-}
-
-/// Keeps what runs in line with the config.
-struct Following {
-    settings: MeshSettings,
-    addresses: AddressPlan,
-    config: watch::Receiver<Arc<ConfigState>>,
-    snapshot: watch::Sender<Arc<Snapshot>>,
-    pages: watch::Sender<Arc<Vec<Page>>>,
-    fleet: Arc<Fleet>,
-    problems: Arc<Mutex<Vec<String>>>,
-}
-
-impl Following {
-    async fn run(mut self, mut revision: u64) {
-        loop {
-            let seen = self.config.wait_for(|config| config.revision != revision).await;
-            let Ok(config) = seen.map(|config| config.clone()) else {
-                return;
-            };
-            revision = config.revision;
-            match Mesh::plan(config.objects(), &self.settings, &mut self.addresses) {
-                Ok(mesh) => self.take(mesh).await,
-                Err(error) => {
-                    tracing::warn!(%error, "The new config asks for more than the demo can run; it goes on as it was.");
-                    lock(&self.problems).push(error.to_string());
-                }
-            }
-        }
-    }
-
-    async fn take(&mut self, mesh: Mesh) {
-        self.snapshot.send_replace(mesh.snapshot.clone());
-        self.pages.send_replace(Arc::new(mesh.pages.clone()));
-        let mut problems = mesh.problems.clone();
-        if let Err(error) = self.fleet.bring_to(&mesh).await {
-            problems.push(error.to_string());
-        }
-        *lock(&self.problems) = problems;
-    }
-}
-
-/// Starts traffic when all sidecars are ready, so that the first request finds its way.
-async fn begin_traffic(fleet: Arc<Fleet>, traffic: watch::Sender<bool>) {
-    let admins = fleet.sidecars().iter().map(|sidecar| sidecar.admin).collect();
-    let late = Readiness::new().wait(admins, READY_DEADLINE).await;
-    if !late.is_empty() {
-        tracing::warn!(?late, "Some sidecars are not ready; traffic begins without them.");
-    }
-    traffic.send_replace(true);
-}
-
-/// The program must be there before anything else is done.
-fn check_program(program: &Path) -> Result<(), DemoError> {
-    match fs::metadata(program) {
-        Ok(_) => Ok(()),
-        Err(source) => Err(DemoError::Program {
-            program: program.to_owned(),
-            source,
-        }),
-    }
+    Ok(scenarios)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -51,6 +51,14 @@ pub enum DemoError {
         /// What is wrong.
         reason: String,
     },
+    /// A workload that is to have Envoy has no sidecar.
+    #[error("no workload `{name}` has a sidecar; there are {}", known.join(", "))]
+    NoSuchSidecar {
+        /// What was asked for.
+        name: String,
+        /// Workloads with a sidecar.
+        known: Vec<String>,
+    },
     /// A program that sidecars need cannot be run.
     #[error("cannot run `{}`", program.display())]
     Program {

@@ -12,6 +12,7 @@ use std::{
 
 use rand::{TryRngCore, rngs::OsRng};
 use tokio::{sync::watch, task::JoinSet};
+use vigla_control_plane::{JoinTokens, ProxyIdentity};
 
 use crate::{
     AppCounts, DemoError, DemoOptions, SidecarStatus,
@@ -26,6 +27,7 @@ pub(crate) struct Fleet {
     options: DemoOptions,
     run_dir: PathBuf,
     ads_socket: PathBuf,
+    tokens: Arc<JoinTokens>,
     spawner: Arc<Spawner>,
     traffic: watch::Receiver<bool>,
     running: Mutex<BTreeMap<String, Running>>,
@@ -58,6 +60,7 @@ impl Fleet {
         options: DemoOptions,
         run_dir: &Path,
         ads_socket: PathBuf,
+        tokens: Arc<JoinTokens>,
         traffic: watch::Receiver<bool>,
     ) -> Result<Self, DemoError> {
         let spawner = Spawner::start().map_err(|source| DemoError::Program {
@@ -68,6 +71,7 @@ impl Fleet {
             options,
             run_dir: run_dir.to_owned(),
             ads_socket,
+            tokens,
             spawner: Arc::new(spawner),
             traffic,
             running: Mutex::default(),
@@ -89,6 +93,7 @@ impl Fleet {
                 .collect();
             keys.into_iter()
                 .filter_map(|key| running.remove(&key))
+                .inspect(|running| self.forget(running))
                 .collect::<Vec<_>>()
         };
         stop_all(gone).await;
@@ -153,7 +158,10 @@ impl Fleet {
         }
         match (running.sidecar.take(), &member.instance.sidecar) {
             (Some(sidecar), Some(_)) => running.sidecar = Some(sidecar),
-            (Some(sidecar), None) => sidecar.stop().await,
+            (Some(sidecar), None) => {
+                self.tokens.forget(&identity(member));
+                sidecar.stop().await;
+            }
             (None, Some(_)) => {
                 let spec = self.prepare(member)?;
                 running.sidecar = Some(Sidecar::start(spec, self.spawner.clone()));
@@ -180,6 +188,7 @@ impl Fleet {
         let token = new_token()?;
         let token_file = private.join("token");
         write_private(&token_file, &token)?;
+        self.tokens.admit(token.clone(), identity(member));
         let access_log = private.join("access.log");
         let role = if member.gateway { "router" } else { "sidecar" };
         let node = format!(
@@ -226,6 +235,17 @@ impl Fleet {
         .to_string()
     }
 
+    /// A sidecar that is gone for good gets no config any more.
+    fn forget(&self, running: &Running) {
+        if let Some(sidecar) = &running.sidecar {
+            let spec = sidecar.spec();
+            self.tokens.forget(&ProxyIdentity {
+                namespace: spec.namespace.as_str().into(),
+                instance: spec.instance.as_str().into(),
+            });
+        }
+    }
+
     /// State of every sidecar, in order of names.
     pub(crate) fn sidecars(&self) -> Vec<SidecarStatus> {
         self.lock()
@@ -262,6 +282,13 @@ impl Fleet {
         self.running
             .lock()
             .expect("nothing panics while it holds the fleet")
+    }
+}
+
+fn identity(member: &Member) -> ProxyIdentity {
+    ProxyIdentity {
+        namespace: member.instance.namespace.clone(),
+        instance: member.instance.name.clone(),
     }
 }
 

@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     net::{IpAddr, SocketAddr},
+    ops::RangeInclusive,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -16,8 +17,10 @@ use crate::{
     schedule::{Planned, Schedule},
 };
 
-/// Pages under way at once. When a mesh hangs, more of them would only fill the memory; those left out are counted.
-const MAX_UNDER_WAY: usize = 512;
+/// Pages under way at once: at first, and at most. Connections are not there at the start, and each page that waits
+/// asks for more of them; on a busy machine their handshakes would keep everything from ever being answered. So the
+/// number grows with the answers and shrinks without them. Pages left out are counted.
+const UNDER_WAY: RangeInclusive<usize> = 8..=512;
 
 /// A page that is later than this is not made up for: a laptop that slept must not wake to a flood.
 const MAX_LATE: Duration = Duration::from_secs(1);
@@ -97,7 +100,8 @@ pub(crate) async fn run_generator(
     if options.rate <= 0.0 {
         return;
     }
-    let mut under_way = JoinSet::new();
+    let mut under_way: JoinSet<Outcome> = JoinSet::new();
+    let mut limit = *UNDER_WAY.start();
     let mut start = Instant::now();
     let mut left = options.requests;
     for planned in Schedule::new(options.seed, options.rate) {
@@ -110,12 +114,14 @@ pub(crate) async fn run_generator(
             tally.update(|status| status.left_out += (late.as_secs_f64() * options.rate) as u64);
             start += late;
         }
-        while under_way.try_join_next().is_some() {}
+        while let Some(ended) = under_way.try_join_next() {
+            limit = next_limit(limit, ended.ok());
+        }
         let Some((target, entry)) = choose(&pages.borrow(), planned) else {
             tally.update(|status| status.state = GeneratorState::Waiting);
             continue;
         };
-        if under_way.len() >= MAX_UNDER_WAY {
+        if under_way.len() >= limit {
             tally.update(|status| status.left_out += 1);
             continue;
         }
@@ -129,8 +135,9 @@ pub(crate) async fn run_generator(
         });
         let (caller, tally) = (caller.clone(), tally.clone());
         under_way.spawn(async move {
-            let outcome: Outcome = caller.get(entry, &target, &HeaderMap::new()).await;
+            let outcome = caller.get(entry, &target, &HeaderMap::new()).await;
             tally.update(|status| *status.outcomes.entry(outcome.to_string()).or_default() += 1);
+            outcome
         });
     }
     while under_way.join_next().await.is_some() {}
@@ -141,6 +148,15 @@ pub(crate) async fn run_generator(
         pages = status.sent,
         "The traffic generator made all pages that were asked for; it is quiet now."
     );
+}
+
+/// One more page at once after an answer, half as many without one.
+fn next_limit(limit: usize, outcome: Option<Outcome>) -> usize {
+    let next = match outcome {
+        Some(Outcome::Status(_)) => limit + 1,
+        _ => limit / 2,
+    };
+    next.clamp(*UNDER_WAY.start(), *UNDER_WAY.end())
 }
 
 /// The page that the dice point at, and one of its gateway's instances; `None` when there is nothing to ask for.
@@ -177,6 +193,19 @@ mod tests {
         assert_ne!(urls(3), urls(4));
         let distinct: std::collections::BTreeSet<_> = urls(3).into_iter().collect();
         assert_eq!(distinct.len(), 3, "both pages and both instances get their share");
+    }
+
+    #[test]
+    fn a_mesh_that_does_not_answer_is_not_flooded() {
+        let mut limit = *UNDER_WAY.start();
+        for _ in 0..1000 {
+            limit = next_limit(limit, Some(Outcome::Status(503)));
+        }
+        assert_eq!(limit, 512);
+        for _ in 0..10 {
+            limit = next_limit(limit, Some(Outcome::Timeout));
+        }
+        assert_eq!(limit, 8);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::{collections::BTreeSet, net::SocketAddr, sync::Arc};
 
 use vigla_config::{Capture, Gateway, Instance, MeshSettings, Object, Snapshot, TargetPort, Workload};
 use vigla_model::ObjectRef;
+use vigla_store::Target;
 
 pub(crate) use supplement::ingress_gateway;
 
@@ -76,6 +77,9 @@ impl Mesh {
         let written = Snapshot::build(objects.iter().cloned(), Vec::new(), settings.clone());
         let mut problems = Vec::new();
         let wanted = wanted(&written, &mut problems);
+        if wanted.is_empty() {
+            problems.push("the config has no Deployment, StatefulSet or DaemonSet: nothing runs".to_owned());
+        }
         addresses.retain(
             &wanted
                 .iter()
@@ -113,6 +117,20 @@ impl Mesh {
             pages,
             problems,
         })
+    }
+
+    /// Sidecars to scrape, by `NAMESPACE/INSTANCE`.
+    pub(crate) fn targets(&self) -> Vec<Target> {
+        let with_sidecar = self
+            .members
+            .iter()
+            .filter(|member| member.instance.sidecar.is_some());
+        with_sidecar
+            .map(|member| Target {
+                name: member.key().into(),
+                address: member.places.admin,
+            })
+            .collect()
     }
 
     /// Every address that the demo is going to bind.

@@ -1,0 +1,90 @@
+//! Keeps what runs, and what others are told, in line with the config.
+
+use std::sync::{Arc, Mutex};
+
+use tokio::sync::watch;
+use vigla_config::{MeshSettings, Snapshot};
+use vigla_control_plane::Published;
+use vigla_sources::ConfigState;
+use vigla_store::Target;
+
+use super::lock;
+use crate::{address::AddressPlan, fleet::Fleet, generator::Page, mesh::Mesh};
+
+/// What is told of the newest mesh.
+pub(super) struct Told {
+    /// To the console.
+    pub(super) snapshot: watch::Sender<Arc<Snapshot>>,
+    /// To the control plane.
+    pub(super) published: watch::Sender<Published>,
+    /// To the metric store.
+    pub(super) targets: watch::Sender<Vec<Target>>,
+    /// To the traffic generator.
+    pub(super) pages: watch::Sender<Arc<Vec<Page>>>,
+    /// To people.
+    pub(super) problems: Arc<Mutex<Vec<String>>>,
+}
+
+impl Told {
+    pub(super) fn new(mesh: &Mesh, revision: u64) -> Self {
+        Self {
+            snapshot: watch::Sender::new(mesh.snapshot.clone()),
+            published: watch::Sender::new(published(mesh, revision)),
+            targets: watch::Sender::new(mesh.targets()),
+            pages: watch::Sender::new(Arc::new(mesh.pages.clone())),
+            problems: Arc::new(Mutex::new(mesh.problems.clone())),
+        }
+    }
+
+    fn tell(&self, mesh: &Mesh, revision: u64) {
+        self.snapshot.send_replace(mesh.snapshot.clone());
+        self.published.send_replace(published(mesh, revision));
+        self.targets.send_replace(mesh.targets());
+        self.pages.send_replace(Arc::new(mesh.pages.clone()));
+    }
+}
+
+fn published(mesh: &Mesh, revision: u64) -> Published {
+    Published {
+        revision,
+        snapshot: mesh.snapshot.clone(),
+    }
+}
+
+/// The task that takes each new config.
+pub(super) struct Following {
+    pub(super) settings: MeshSettings,
+    pub(super) addresses: AddressPlan,
+    pub(super) config: watch::Receiver<Arc<ConfigState>>,
+    pub(super) told: Told,
+    pub(super) fleet: Arc<Fleet>,
+}
+
+impl Following {
+    /// Takes every config after `revision`.
+    pub(super) async fn run(mut self, mut revision: u64) {
+        loop {
+            let seen = self.config.wait_for(|config| config.revision != revision).await;
+            let Ok(config) = seen.map(|config| config.clone()) else {
+                return;
+            };
+            revision = config.revision;
+            match Mesh::plan(config.objects(), &self.settings, &mut self.addresses) {
+                Ok(mesh) => self.take(&mesh, revision).await,
+                Err(error) => {
+                    tracing::warn!(%error, "The new config asks for more than the demo can run; it goes on as it was.");
+                    *lock(&self.told.problems) = vec![error.to_string()];
+                }
+            }
+        }
+    }
+
+    async fn take(&self, mesh: &Mesh, revision: u64) {
+        self.told.tell(mesh, revision);
+        let mut problems = mesh.problems.clone();
+        if let Err(error) = self.fleet.bring_to(mesh).await {
+            problems.push(error.to_string());
+        }
+        *lock(&self.told.problems) = problems;
+    }
+}
