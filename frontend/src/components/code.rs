@@ -43,7 +43,7 @@ pub(crate) fn Code(
                 .map(|(token, text)| view! { <span class=token.class()>{text.to_owned()}</span> })
                 .collect_view();
             view! {
-                <div class=mark.map_or("line", |mark| mark.class) aria-current=mark.map(|_| "true") data-line=number>
+                <div class=mark.map(|mark| mark.class) aria-current=mark.map(|_| "true") data-line=number>
                     <span class="line-no" aria-hidden="true">{number}</span>
                     <span class="line-text">{pieces}</span>
                     {mark.map(|mark| view! { <span class="line-word">{mark.word}</span> })}

@@ -118,7 +118,7 @@ pub(crate) fn latency(traffic: &Traffic) -> Option<AnyView> {
         view! {
             <dl class="headline four">{numbers.into_iter().collect_view()}</dl>
             {distribution(&latency.buckets)}
-            <p class="faint small">{format!("From {} that were answered, by merged histograms.", number::counted(latency.count as usize, "request"))}</p>
+            <p class="faint note">{format!("Answered: {}, by merged histograms.", number::counted(latency.count as usize, "request"))}</p>
         }
         .into_any(),
     )

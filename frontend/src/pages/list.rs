@@ -83,6 +83,7 @@ pub(crate) fn ListPage(
         LIST_MS,
     );
     let rows = Memo::new(move |_| list.value().map(|page| arrange(&page.items, &state.read())));
+    let full = Memo::new(move |_| rows.read().is_some());
     let sub = move || list.value().map(|page| summary(&page.items, kind.one()));
     let search = move |event| {
         let text = event_target_value(&event);
@@ -95,7 +96,7 @@ pub(crate) fn ListPage(
                 <input type="search" data-search="" placeholder="Name, namespace, app or version" spellcheck="false" autocomplete="off"
                     prop:value=move || state.read().search.clone() on:input=search/>
             </label>
-            {move || match (rows.read().is_some(), list.error()) {
+            {move || match (full.get(), list.error()) {
                 (true, _) => view! { <Table kind=kind rows=rows list=list/> }.into_any(),
                 (false, Some(error)) => failed_face(&error, Some(Callback::new(move |()| list.ask_again()))).into_any(),
                 (false, None) => loading_face(8, "Asking for the list").into_any(),
@@ -140,7 +141,7 @@ fn Table(kind: Kind, rows: Memo<Option<Vec<Row>>>, list: Fetched<Page<ObjectItem
                 <caption class="vh">{kind.title()}</caption>
                 <thead><tr>
                     {head(Sort::Health, "Health", "")}{head(Sort::Name, kind.title(), "")}
-                    <th scope="col">{if kind == Kind::Workloads { "App, version" } else { "" }}</th>
+                    {(kind == Kind::Workloads).then(|| view! { <th scope="col">"App, version"</th> })}
                     {head(Sort::Rate, "Rate in", "r")}{head(Sort::Failed, "Failed", "r")}
                     <th scope="col" class="r">"p50"</th>{head(Sort::P95, "p95", "r")}<th scope="col" class="r">"p99"</th>
                     <th scope="col" class="r">"Rate out"</th>
@@ -171,7 +172,7 @@ fn list_row(kind: Kind, key: (String, String), rows: Memo<Option<Vec<Row>>>) -> 
         <tr class:is-idle=move || state() == State::NoTraffic>
             <td title=cell(|row| row.why.clone())>{move || state_glyph(state())}</td>
             <th scope="row"><a href=move || address.href(&route)>{key.1}</a>" "<span class="faint">{key.0}</span></th>
-            <td>{cell(|row| row.version.clone())}</td>
+            {(kind == Kind::Workloads).then(|| view! { <td>{cell(|row| row.version.clone())}</td> })}
             <td class="r num">{cell(Row::rate_words)}</td>
             <td class=move || row.read().as_ref().map_or("r num", Row::failed_class)>{cell(Row::failed_words)}</td>
             <td class="r num">{cell(|row| row.p50.clone())}</td>

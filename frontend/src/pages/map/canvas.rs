@@ -205,6 +205,10 @@ fn draw(canvas: NodeRef<html::Canvas>, picture: Picture, lens: Lens) {
     if canvas.width() != width || canvas.height() != height {
         canvas.set_width(width);
         canvas.set_height(height);
+        // The shown size follows with the picture, so that nothing is stretched in between.
+        let style = HtmlElement::style(&canvas);
+        let _ = style.set_property("width", &format!("{}px", screen.width));
+        let _ = style.set_property("height", &format!("{}px", screen.height));
     }
     let context = canvas.get_context("2d").ok().flatten();
     if let Some(context) = context.and_then(|context| context.dyn_into::<CanvasRenderingContext2d>().ok()) {

@@ -52,12 +52,15 @@ pub(super) fn Foot(graph: Signal<Option<Arc<Graph>>>, lens: Lens) -> impl IntoVi
 #[component]
 fn Legend() -> impl IntoView {
     const LINES: [(&str, &str); 6] = [
-        ("line", "HTTP or gRPC; the wider, the more requests"),
-        ("line bytes", "TCP"),
-        ("line failing", "ends in red: that share of the requests failed"),
-        ("line refused", "red dashes and a bar: refused"),
-        ("line plain", "open lock: plain text"),
-        ("line idle", "dots: no traffic in this window"),
+        ("legend-line", "HTTP or gRPC; the wider, the more requests"),
+        ("legend-line bytes", "TCP"),
+        (
+            "legend-line failing",
+            "ends in red: that share of the requests failed",
+        ),
+        ("legend-line refused", "red dashes and a bar: refused"),
+        ("legend-line plain", "open lock: plain text"),
+        ("legend-line idle", "dots: no traffic in this window"),
     ];
     let lines = LINES.map(|(class, words)| {
         view! { <div><dt><svg class=class viewBox="0 0 40 8" aria-hidden="true"><path d="M1 4h38"/><path class="end" d="M28 4h11"/></svg></dt><dd>{words}</dd></div> }

@@ -19,6 +19,8 @@ use crate::{
     shell::Theme,
 };
 
+/// Failed layouts in a row after which the simple picture stays until the graph changes.
+const LAYOUT_TRIES: u32 = 3;
 /// How long nodes travel to a new place.
 const GLIDE_MS: f64 = 260.0;
 
@@ -56,7 +58,11 @@ impl Picture {
             Palette::read()
         });
         let measure = Rc::new(RefCell::new(CanvasMeasure::new(&palette.get_untracked().family)));
+        let failures = StoredValue::new(0u32);
         let layouter = Layouter::new(address.resource("worker.js"), move |drawn: Drawn| {
+            failures.try_update_value(|failures| {
+                *failures = if drawn.notice.is_some() { *failures + 1 } else { 0 };
+            });
             notice.set(drawn.notice.map(str::to_owned));
             glide(layout, drawn.layout);
         });
@@ -68,7 +74,7 @@ impl Picture {
         Effect::new({
             let measure = Rc::clone(&measure);
             move |last: Option<Option<Input>>| {
-                let Some(graph) = graph.get() else { return None };
+                let graph = graph.get()?;
                 let read = match read_graph(&graph) {
                     Ok(read) => Arc::new(read),
                     Err(why) => {
@@ -79,8 +85,10 @@ impl Picture {
                     }
                 };
                 let input = build_input(&read, &*measure.borrow());
-                // Changed numbers only repaint; only what changes sizes or calls asks for a new layout.
-                if last.flatten().as_ref() != Some(&input) {
+                // Changed numbers only repaint; only what changes sizes or calls asks for a new layout. After a
+                // simple picture the engine is asked again, but not for ever.
+                let again = (1..=LAYOUT_TRIES).contains(&failures.get_value());
+                if again || last.flatten().as_ref() != Some(&input) {
                     layouter.ask(u64::from(read.grain as u8), input.clone());
                 }
                 view.set(Some(read));

@@ -73,7 +73,7 @@ pub(super) fn Twin(graph: Signal<Option<Arc<Graph>>>, picture: Picture, shown: M
             view! { <button type="button" class="link" tabindex=tab on:click=move |_| choose()>{name}</button> }.into_any()
         };
         view! {
-            <tr class=format!("level-{level}") class:sel=move || is_selected.get() aria-selected=move || is_selected.get().to_string()>
+            <tr class=format!("level-{level}") class:sel=move || is_selected.get() aria-current=move || is_selected.get().then_some("true")>
                 <th scope="row"><span class="twin-name">{(level == 2).then(|| view! { <span class="faint"><span class="vh">"calls"</span><span aria-hidden="true">"→"</span></span> })}
                     {glyph}{label}<span class="faint">{move || line.read().as_ref().map(|line| line.second.clone())}</span></span></th>
                 <td class="r num">{cell(0)}</td>
@@ -194,6 +194,11 @@ fn line(
     why: Option<Why>,
 ) -> Line {
     let selection = selection(target);
+    let mut cells = figures.cells();
+    if figures.rate == 0.0 {
+        // Nothing was counted here, which is not the same as a rate of zero.
+        number::UNMEASURED.clone_into(&mut cells[0]);
+    }
     Line {
         key: selection.as_ref().map(ToString::to_string).unwrap_or_default(),
         level,
@@ -201,7 +206,7 @@ fn line(
         second,
         state,
         selection,
-        cells: figures.cells(),
+        cells,
         fails: figures.errors.is_some_and(|share| share.get() > 0.0),
         plain: figures.mtls.is_some_and(|share| share.get() < 1.0),
         why,

@@ -177,7 +177,7 @@ fn Calls(graph: Newest, id: String, outgoing: bool) -> impl IntoView {
             <section>
                 <h3>{title}{provenance(provenance_of_all(graph))}</h3>
                 <ul class="calls"><For each=keys key=String::clone children=row/></ul>
-                {move || (more() > 0).then(|| view! { <p class="faint small">{format!("and {} in the table", number::counted(more(), "more call"))}</p> })}
+                {move || (more() > 0).then(|| view! { <p class="faint note">{format!("and {} in the table", number::counted(more(), "more call"))}</p> })}
             </section>
         </Show>
     }

@@ -20,7 +20,7 @@ pub(super) fn reporters(by: &ByReporter) -> impl IntoView + use<> {
             <thead><tr><th scope="col">"Counted by"</th><th scope="col" class="r">"Rate"</th><th scope="col" class="r">"Failed"</th><th scope="col" class="r">"p95"</th></tr></thead>
             <tbody>{rows.into_iter().collect_view()}</tbody>
         </table>
-        <p class="faint small">{sentence}</p>
+        <p class="faint note">{sentence}</p>
     }
 }
 
