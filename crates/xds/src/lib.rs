@@ -21,7 +21,8 @@ pub use ads::server;
 pub use resource::{Resource, ResourceKind, ResourceSet, Resources};
 pub use secret::Secret;
 
-#[cfg(all(test, not(target_arch = "wasm32")))]
+#[cfg(test)]
+#[cfg(not(target_arch = "wasm32"))]
 mod sample;
 
 #[cfg(not(target_arch = "wasm32"))]

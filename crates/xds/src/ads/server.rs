@@ -109,6 +109,9 @@ struct Kind {
     nonce: Arc<str>,
     in_flight: Option<InFlight>,
     status: KindStatus,
+    /// Whether there is something to send, were nothing in flight. Kept, because it is asked far more often than it
+    /// changes; [`Stream::reconsider`] works it out.
+    is_behind: bool,
 }
 
 #[derive(Debug)]
@@ -145,8 +148,13 @@ impl Stream {
             }
         }
         self.retained.retain(|name, _| !new.contains(name));
-        self.target = target;
+        let old = std::mem::replace(&mut self.target, target);
         self.target_since = now;
+        for kind in ResourceKind::ALL {
+            if old.of(kind) != self.target.of(kind) {
+                self.reconsider(kind);
+            }
+        }
     }
 
     /// Takes a request.
@@ -168,6 +176,7 @@ impl Stream {
             state.sent.retain(|name, _| request.names.contains(name));
             state.names = Some(request.names);
         }
+        self.reconsider(kind);
         event
     }
 
@@ -176,12 +185,14 @@ impl Stream {
     pub fn poll(&mut self, now: Duration) -> Option<Push> {
         self.release(now);
         for kind in ResourceKind::ALL {
-            let held = matches!(kind, ResourceKind::Listener | ResourceKind::RouteTable)
-                && now < self.target_since + PATIENCE
-                && !self.clusters_are_settled();
-            if !held && let Some(push) = self.push(kind, now) {
-                return Some(push);
+            if !self.kinds[kind.index()].may_push(now) {
+                continue;
             }
+            let follows_clusters = matches!(kind, ResourceKind::Listener | ResourceKind::RouteTable);
+            if follows_clusters && now < self.target_since + PATIENCE && !self.clusters_are_settled() {
+                continue;
+            }
+            return Some(self.push(kind, now));
         }
         None
     }
@@ -206,7 +217,7 @@ impl Stream {
         self.retained.is_empty()
             && ResourceKind::ALL.into_iter().all(|kind| {
                 let state = &self.kinds[kind.index()];
-                state.in_flight.is_none() && state.status.refused.is_none() && !self.is_behind(kind)
+                state.in_flight.is_none() && state.status.refused.is_none() && !state.is_behind
             })
     }
 
@@ -231,59 +242,57 @@ impl Stream {
         };
         self.kinds[kind.index()].names = Some(names);
         let desired = self.desired(kind);
-        let version = version_of(&desired);
-        if request.version == version {
+        let version = version_of(desired.iter().copied());
+        // A proxy that got clusters on this stream waits for their endpoints, even for those that it had.
+        let waits =
+            kind == ResourceKind::Endpoints && !self.kinds[ResourceKind::Cluster.index()].nonce.is_empty();
+        if request.version == version && !waits {
+            let sent = hashes(desired);
             let state = &mut self.kinds[kind.index()];
-            state.sent = hashes(&desired);
+            state.sent = sent;
             state.status.acknowledged = Some((Arc::clone(&version), now));
             state.version = Some(version);
         }
+        self.reconsider(kind);
     }
 
     /// What the proxy is to have of a kind now, by name.
-    fn desired(&self, kind: ResourceKind) -> Vec<Resource> {
+    fn desired(&self, kind: ResourceKind) -> Vec<&Resource> {
         let set = self.target.of(kind);
         match (kind, &self.kinds[kind.index()].names) {
             (_, None) => Vec::new(),
             (ResourceKind::Cluster, _) if !self.retained.is_empty() => {
                 let mut all: BTreeMap<_, _> = self.retained.iter().collect();
                 all.extend(set.iter().map(|resource| (&resource.name, resource)));
-                all.into_values().cloned().collect()
+                all.into_values().collect()
             }
-            (ResourceKind::Cluster | ResourceKind::Listener, _) => set.iter().cloned().collect(),
-            (_, Some(names)) => names.iter().filter_map(|name| set.get(name)).cloned().collect(),
+            (ResourceKind::Cluster | ResourceKind::Listener, _) => set.iter().collect(),
+            (_, Some(names)) => names.iter().filter_map(|name| set.get(name)).collect(),
         }
     }
 
-    /// Whether there is something to send, were nothing in flight.
-    fn is_behind(&self, kind: ResourceKind) -> bool {
+    /// Works out anew whether something of a kind is to be sent.
+    fn reconsider(&mut self, kind: ResourceKind) {
         let state = &self.kinds[kind.index()];
-        state.names.is_some() && !state.missing(kind, &self.desired(kind)).1
-    }
-
-    fn push(&mut self, kind: ResourceKind, now: Duration) -> Option<Push> {
-        let state = &self.kinds[kind.index()];
-        state.names.as_ref()?;
-        if state
-            .in_flight
-            .as_ref()
-            .is_some_and(|answer| now < answer.since + PATIENCE)
-        {
-            return None;
-        }
         let desired = self.desired(kind);
-        let (version, up_to_date) = state.missing(kind, &desired);
-        if up_to_date {
-            return None;
-        }
-        let resources: Vec<_> = if kind.is_wildcard() {
-            desired
+        // A refused version is not sent again, whole or in part.
+        let is_behind = if kind.is_wildcard() || state.status.refused.is_some() {
+            state.names.is_some() && state.version != Some(version_of(desired))
         } else {
-            let is_new = |resource: &Resource| state.sent.get(&resource.name) != Some(&resource.hash);
-            desired.into_iter().filter(is_new).collect()
+            !desired.into_iter().all(|resource| state.has(resource))
         };
+        self.kinds[kind.index()].is_behind = is_behind;
+    }
+
+    fn push(&mut self, kind: ResourceKind, now: Duration) -> Push {
+        let state = &self.kinds[kind.index()];
+        let desired = self.desired(kind);
+        let version = version_of(desired.iter().copied());
+        let is_sent = |resource: &&Resource| kind.is_wildcard() || !state.has(resource);
+        let resources: Vec<_> = desired.into_iter().filter(is_sent).cloned().collect();
         if kind == ResourceKind::Cluster {
             self.forget_endpoints(&resources);
+            self.reconsider(ResourceKind::Endpoints);
         }
         self.nonces += 1;
         let state = &mut self.kinds[kind.index()];
@@ -291,6 +300,7 @@ impl Stream {
             state.sent.clear();
         }
         state.sent.extend(hashes(&resources));
+        state.is_behind = false;
         state.version = Some(Arc::clone(&version));
         state.nonce = self.nonces.to_string().into();
         state.in_flight = Some(InFlight {
@@ -300,12 +310,12 @@ impl Stream {
                 .map(|resource| Arc::clone(&resource.name))
                 .collect(),
         });
-        Some(Push {
+        Push {
             kind,
             version,
             nonce: Arc::clone(&state.nonce),
             resources,
-        })
+        }
     }
 
     /// A proxy that gets a changed cluster waits for its endpoints anew, even when those have not changed.
@@ -327,11 +337,10 @@ impl Stream {
         }
         let endpoints = &self.kinds[ResourceKind::Endpoints.index()];
         let arrived = |resource: &Resource| {
-            !self.target.of(ResourceKind::Cluster).contains(&resource.name)
-                || endpoints.sent.get(&resource.name) == Some(&resource.hash)
+            !self.target.of(ResourceKind::Cluster).contains(&resource.name) || endpoints.has(resource)
         };
         clusters.in_flight.is_none()
-            && !self.is_behind(ResourceKind::Cluster)
+            && !clusters.is_behind
             && (endpoints.status.refused.is_some()
                 || endpoints.in_flight.is_none()
                     && self.target.of(ResourceKind::Endpoints).iter().all(arrived))
@@ -345,11 +354,12 @@ impl Stream {
         let routes = [ResourceKind::Listener, ResourceKind::RouteTable];
         let gone = routes.into_iter().all(|kind| {
             let state = &self.kinds[kind.index()];
-            state.in_flight.is_none() && state.status.refused.is_none() && !self.is_behind(kind)
+            state.in_flight.is_none() && state.status.refused.is_none() && !state.is_behind
         });
         // Who refused the new routes goes on with the old ones, and needs their clusters.
         if gone || (now >= self.retained_since + PATIENCE && !self.routes_are_refused()) {
             self.retained.clear();
+            self.reconsider(ResourceKind::Cluster);
         }
     }
 
@@ -361,19 +371,15 @@ impl Stream {
 }
 
 impl Kind {
-    /// Version of what is desired, and whether the proxy has it or was sent it.
-    fn missing(&self, kind: ResourceKind, desired: &[Resource]) -> (Arc<str>, bool) {
-        let version = version_of(desired);
-        let same = self.version.as_ref() == Some(&version);
-        // A refused version is not sent again, whole or in part.
-        let up_to_date = if kind.is_wildcard() || self.status.refused.is_some() {
-            same
-        } else {
-            desired
-                .iter()
-                .all(|resource| self.sent.get(&resource.name) == Some(&resource.hash))
-        };
-        (version, up_to_date)
+    /// Whether the proxy has a resource or was sent it.
+    fn has(&self, resource: &Resource) -> bool {
+        self.sent.get(&resource.name) == Some(&resource.hash)
+    }
+
+    /// Whether something is to be sent, and the last answer is settled or given up.
+    fn may_push(&self, now: Duration) -> bool {
+        let waits = |answer: &InFlight| now < answer.since + PATIENCE;
+        self.is_behind && !self.in_flight.as_ref().is_some_and(waits)
     }
 
     fn settle(
@@ -412,9 +418,9 @@ impl Kind {
     }
 }
 
-fn hashes(resources: &[Resource]) -> BTreeMap<Arc<str>, u64> {
+fn hashes<'a>(resources: impl IntoIterator<Item = &'a Resource>) -> BTreeMap<Arc<str>, u64> {
     let pairs = resources
-        .iter()
+        .into_iter()
         .map(|resource| (Arc::clone(&resource.name), resource.hash));
     pairs.collect()
 }

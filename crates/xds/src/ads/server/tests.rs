@@ -330,6 +330,27 @@ fn a_reconnecting_proxy_is_sent_only_what_it_lacks() {
 }
 
 #[test]
+fn a_reconnecting_proxy_gets_known_endpoints_of_changed_clusters_again() {
+    let before = settled();
+    let mut next = START;
+    next[0].2 = 2;
+    let mut proxy = Proxy::new(target(&next));
+    for (kind, heard) in [(Cluster, "CDS a"), (Endpoints, "EDS a")] {
+        let version = before.nonces[&kind].1.clone();
+        let names = before.names[&kind].clone();
+        let request = Request {
+            kind,
+            version,
+            nonce: "".into(),
+            names,
+            error: None,
+        };
+        proxy.stream.receive(request, proxy.now);
+        assert_eq!(proxy.hear(), [heard]);
+    }
+}
+
+#[test]
 fn a_name_that_is_asked_for_again_is_sent_again() {
     let mut proxy = settled();
     proxy.ask(RouteTable, &["none"]);
