@@ -1,4 +1,9 @@
 //! A control plane on its socket, and clients that speak real gRPC to it.
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a test fails by panic and says what it skips"
+)]
 
 use std::{
     convert::Infallible,

@@ -1,4 +1,9 @@
 //! Stock Envoy judges what we write. `VIGLA_ENVOY` names its binary; without it these tests say "skipped".
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a test fails by panic and says what it skips"
+)]
 
 use std::{
     path::{Path, PathBuf},
