@@ -7,6 +7,7 @@
 
 use std::{
     convert::Infallible,
+    net::IpAddr,
     path::Path,
     pin::Pin,
     sync::Arc,
@@ -27,6 +28,7 @@ use tokio::{
     time::timeout,
 };
 use tokio_util::sync::CancellationToken;
+use vigla_config::Snapshot;
 use vigla_control_plane::{
     Connection, Handle, JoinTokens, Options, ProxyIdentity, ProxyProgram, ProxyStatus, Published, start,
 };
@@ -68,7 +70,7 @@ impl World {
         let tokens = Arc::new(JoinTokens::default());
         let (snapshots, receiver) = watch::channel(Published {
             revision: 1,
-            snapshot: Arc::new(Mesh::bookinfo().snapshot()),
+            snapshot: Arc::new(snapshot_of(&Mesh::bookinfo())),
         });
         let shutdown = CancellationToken::new();
         let log = dir.path().to_owned();
@@ -100,7 +102,7 @@ impl World {
     }
 
     fn publish(&self, revision: u64, mesh: &Mesh) {
-        let snapshot = Arc::new(mesh.snapshot());
+        let snapshot = Arc::new(snapshot_of(mesh));
         self.snapshots.send_replace(Published { revision, snapshot });
     }
 
@@ -129,6 +131,34 @@ fn bookinfo(instance: &str) -> ProxyIdentity {
         namespace: "bookinfo".into(),
         instance: instance.into(),
     }
+}
+
+/// The mesh at addresses that no demo uses (those have 64 to 127), so that real proxies can listen on them.
+fn snapshot_of(mesh: &Mesh) -> Snapshot {
+    let own = u8::try_from(128 + std::process::id() % 127).unwrap();
+    let at_own = |address: &mut IpAddr| {
+        if let IpAddr::V4(v4) = address {
+            let [a, _, c, d] = v4.octets();
+            *v4 = [a, own, c, d].into();
+        }
+    };
+    let snapshot = mesh.snapshot();
+    let mut instances = snapshot.instances().to_vec();
+    for instance in &mut instances {
+        at_own(&mut instance.address);
+        let capture = instance.sidecar.iter_mut();
+        for place in capture.flat_map(|capture| capture.app.values_mut().chain(capture.outbound.values_mut()))
+        {
+            let mut ip = place.ip();
+            at_own(&mut ip);
+            place.set_ip(ip);
+        }
+    }
+    Snapshot::build(
+        snapshot.objects().to_vec(),
+        instances,
+        snapshot.settings().clone(),
+    )
 }
 
 struct Outgoing(mpsc::Receiver<Bytes>);

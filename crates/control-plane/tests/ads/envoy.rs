@@ -257,6 +257,27 @@ spec: {mtls: {mode: STRICT}}
     ] {
         assert!(line.contains(part), "{part} is not in {line}");
     }
+    // A changed cluster must not warm for ever: its endpoints come again. New ones come with it.
+    let rule = "
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: reviews, namespace: bookinfo}
+spec:
+  host: reviews
+  trafficPolicy: {loadBalancer: {simple: ROUND_ROBIN}}
+  subsets: [{name: v1, labels: {version: v1}}]
+";
+    world.publish(3, &Mesh::bookinfo().with_yaml(rule));
+    let event = timeout(SOON, pushes.recv()).await.unwrap().unwrap();
+    assert_eq!(event.revision, 3);
+    println!("{event:?}");
+    metric(caller.admin, &["envoy_cluster_manager_warming_clusters{} 0"]).await;
+    let clusters = exchange(caller.admin, "GET /clusters HTTP/1.1\r\nHost: x").await;
+    assert!(
+        clusters.contains("outbound|9080|v1|reviews.bookinfo.svc.cluster.local::127."),
+        "{clusters}"
+    );
+
     for status in world.handle.proxies() {
         assert_eq!(status.refusals, []);
     }
