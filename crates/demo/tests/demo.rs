@@ -13,10 +13,21 @@ use std::{
     time::{Duration, Instant},
 };
 
-use vigla_demo::{AppCounts, CaptureMode, Demo, DemoOptions, GeneratorState, SidecarStatus};
+use tokio::sync::{Mutex, MutexGuard};
+use vigla_demo::{AppCounts, CaptureMode, Demo, DemoOptions, EnvoyChoice, GeneratorState, SidecarStatus};
+
+/// Demos are started one after the other: proxies of a debug build are slow, and machines of tests small.
+static TURN: Mutex<()> = Mutex::const_new(());
+
+/// What a test gets for a demo of its own.
+struct Given {
+    options: DemoOptions,
+    base: tempfile::TempDir,
+    _turn: MutexGuard<'static, ()>,
+}
 
 /// Options for a demo of the test's own, or `None` when there is no proxy to run.
-fn options(test: &str) -> Option<(DemoOptions, tempfile::TempDir)> {
+async fn given(test: &str) -> Option<Given> {
     let Some(program) = std::env::var_os("VIGLA_PROXY_BIN") else {
         println!("{test}: skipped, because VIGLA_PROXY_BIN does not name a vigla-proxy");
         return None;
@@ -24,7 +35,11 @@ fn options(test: &str) -> Option<(DemoOptions, tempfile::TempDir)> {
     let base = tempfile::tempdir().unwrap();
     let mut options = DemoOptions::new(PathBuf::from(program));
     options.runtime_dir = Some(base.path().to_owned());
-    Some((options, base))
+    Some(Given {
+        options,
+        base,
+        _turn: TURN.lock().await,
+    })
 }
 
 async fn until<T>(what: &str, limit: Duration, mut found: impl AsyncFnMut() -> Option<T>) -> T {
@@ -103,34 +118,58 @@ async fn check_whole_mesh(mut options: DemoOptions) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_request_finds_its_way_through_the_sidecars() {
-    let Some((options, _base)) = options("every_request_finds_its_way_through_the_sidecars") else {
+    let Some(given) = given("every_request_finds_its_way_through_the_sidecars").await else {
         return;
     };
+    let options = given.options.clone();
     check_whole_mesh(options).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_address_and_many_ports_do_as_well() {
-    let Some((mut options, _base)) = options("one_address_and_many_ports_do_as_well") else {
+    let Some(given) = given("one_address_and_many_ports_do_as_well").await else {
         return;
     };
+    let mut options = given.options.clone();
     options.capture = CaptureMode::Ports;
     check_whole_mesh(options).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn two_demos_run_side_by_side() {
-    let Some((options, _base)) = options("two_demos_run_side_by_side") else {
+async fn real_envoy_in_every_place_carries_the_same_traffic() {
+    let name = "real_envoy_in_every_place_carries_the_same_traffic";
+    let Some(given) = given(name).await else { return };
+    let mut options = given.options.clone();
+    let Some(envoy) = std::env::var_os("VIGLA_ENVOY") else {
+        println!("{name}: skipped, because VIGLA_ENVOY does not name an envoy");
         return;
     };
+    options.envoy_program = Some(envoy.into());
+    options.envoy = EnvoyChoice::Workloads(vec!["nobody".to_owned()]);
+    let error = Demo::start(options.clone()).await.unwrap_err().to_string();
+    assert!(
+        error.starts_with("no workload `nobody` has a sidecar; there are details-v1, "),
+        "{error}"
+    );
+    options.envoy = EnvoyChoice::All;
+    check_whole_mesh(options).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_demos_run_side_by_side() {
+    let Some(given) = given("two_demos_run_side_by_side").await else {
+        return;
+    };
+    let options = given.options.clone();
     tokio::join!(check_whole_mesh(options.clone()), check_whole_mesh(options));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn scenarios_change_the_traffic_and_are_undone() {
-    let Some((options, _base)) = options("scenarios_change_the_traffic_and_are_undone") else {
+    let Some(given) = given("scenarios_change_the_traffic_and_are_undone").await else {
         return;
     };
+    let options = given.options.clone();
     let demo = Demo::start(options).await.unwrap();
     let before = demo.config().borrow().clone();
     let reviews = "http://reviews:9080/reviews/0";
@@ -195,9 +234,10 @@ async fn scenarios_change_the_traffic_and_are_undone() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_sidecar_comes_back_and_gets_traffic_again() {
-    let Some((options, _base)) = options("a_killed_sidecar_comes_back_and_gets_traffic_again") else {
+    let Some(given) = given("a_killed_sidecar_comes_back_and_gets_traffic_again").await else {
         return;
     };
+    let options = given.options.clone();
     let demo = Demo::start(options).await.unwrap();
     let details = || {
         counts(&demo)["bookinfo/details-v1"]
@@ -230,10 +270,10 @@ async fn a_killed_sidecar_comes_back_and_gets_traffic_again() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_folder_of_ones_own_gets_stand_ins_and_is_never_written() {
-    let Some((mut options, _base)) = options("a_folder_of_ones_own_gets_stand_ins_and_is_never_written")
-    else {
+    let Some(given) = given("a_folder_of_ones_own_gets_stand_ins_and_is_never_written").await else {
         return;
     };
+    let mut options = given.options.clone();
     let mesh = tempfile::tempdir().unwrap();
     std::fs::write(mesh.path().join("shop.yaml"), SHOP).unwrap();
     options.mesh_dir = Some(mesh.path().to_owned());
@@ -257,6 +297,48 @@ async fn a_folder_of_ones_own_gets_stand_ins_and_is_never_written() {
         std::fs::read_to_string(mesh.path().join("shop.yaml")).unwrap(),
         SHOP
     );
+    demo.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_workload_that_is_written_runs_and_one_that_is_removed_ends() {
+    let name = "a_workload_that_is_written_runs_and_one_that_is_removed_ends";
+    let Some(given) = given(name).await else { return };
+    let mut options = given.options.clone();
+    let mesh = tempfile::tempdir().unwrap();
+    std::fs::write(mesh.path().join("shop.yaml"), SHOP).unwrap();
+    options.mesh_dir = Some(mesh.path().to_owned());
+    let demo = Demo::start(options).await.unwrap();
+    let limit = Duration::from_secs(10);
+    let extra = mesh.path().join("extra.yaml");
+    let text = SHOP
+        .split("---")
+        .next()
+        .unwrap()
+        .replace("web", "extra")
+        .replace("http://cart/items", "http://extra-is-no-service/");
+    std::fs::write(&extra, text).unwrap();
+    let sidecar = || {
+        demo.sidecars()
+            .into_iter()
+            .find(|sidecar| sidecar.workload == "extra")
+    };
+    let pid = until("a new sidecar", limit, async || sidecar()?.pid).await;
+    let known = async || {
+        demo.control_plane()
+            .proxies()
+            .iter()
+            .any(|proxy| &*proxy.workload == "extra" && proxy.in_sync)
+            .then_some(())
+    };
+    until("it has its config", limit, known).await;
+    assert!(counts(&demo).contains_key("shop/extra"));
+    std::fs::remove_file(&extra).unwrap();
+    until("it is gone", limit, async || {
+        (sidecar().is_none() && !is_alive(pid)).then_some(())
+    })
+    .await;
+    assert!(!counts(&demo).contains_key("shop/extra"));
     demo.shutdown().await;
 }
 
@@ -308,7 +390,7 @@ spec:
 #[ignore = "run by another test as a process of its own"]
 async fn holds_a_demo_until_it_is_killed() {
     let base = std::env::var_os("VIGLA_TEST_BASE").unwrap();
-    let (mut options, _own) = options("holds_a_demo_until_it_is_killed").unwrap();
+    let mut options = given("holds_a_demo_until_it_is_killed").await.unwrap().options;
     options.runtime_dir = Some(base.into());
     let demo = Demo::start(options).await.unwrap();
     let running = async || (demo.generator().sent > 0).then_some(());
@@ -325,7 +407,7 @@ async fn holds_a_demo_until_it_is_killed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_outlives_a_killed_demo_and_the_next_start_is_clean() {
     use tokio::io::{AsyncBufReadExt, BufReader};
-    let Some((options, base)) = options("nothing_outlives_a_killed_demo_and_the_next_start_is_clean") else {
+    let Some(given) = given("nothing_outlives_a_killed_demo_and_the_next_start_is_clean").await else {
         return;
     };
     let mut child = tokio::process::Command::new(std::env::current_exe().unwrap())
@@ -335,7 +417,7 @@ async fn nothing_outlives_a_killed_demo_and_the_next_start_is_clean() {
             "--ignored",
             "--nocapture",
         ])
-        .env("VIGLA_TEST_BASE", base.path())
+        .env("VIGLA_TEST_BASE", given.base.path())
         .stdout(std::process::Stdio::piped())
         .kill_on_drop(true)
         .spawn()
@@ -355,10 +437,10 @@ async fn nothing_outlives_a_killed_demo_and_the_next_start_is_clean() {
     child.kill().await.unwrap();
     let gone = async || pids.iter().all(|pid| !is_alive(*pid)).then_some(());
     until("all sidecars are gone", Duration::from_secs(2), gone).await;
-    let left = std::fs::read_dir(base.path()).unwrap().count();
+    let left = std::fs::read_dir(given.base.path()).unwrap().count();
     assert!(left > 0, "a killed demo leaves its run directory");
-    check_whole_mesh(options).await;
-    assert_eq!(std::fs::read_dir(base.path()).unwrap().count(), 0);
+    check_whole_mesh(given.options).await;
+    assert_eq!(std::fs::read_dir(given.base.path()).unwrap().count(), 0);
 }
 
 fn is_alive(pid: u32) -> bool {
