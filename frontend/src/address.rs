@@ -96,6 +96,12 @@ impl Address {
         self.route.set(route);
     }
 
+    /// Goes on to the page that an address stands for, with all that the address says.
+    pub(crate) fn redirect(self, route: Route) {
+        self.write(&route, &self.query.get_untracked(), History::Replace);
+        self.route.set(route);
+    }
+
     /// Link to another page in the same scope, window and theme. Tracks them.
     pub(crate) fn href(self, route: &Route) -> String {
         self.href_with(route, |_| {})

@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 
 use crate::{
-    address::{Address, History, Route},
+    address::{Address, Route},
     components::{Announcer, LiveRegion},
     live::{Clock, Mesh, Pulse},
     pages::{ConfigPage, DetailPage, Kind, ListPage, MapPage, NotFoundPage, ObjectPage, SourcesPage},
@@ -29,7 +29,7 @@ pub(crate) fn App() -> impl IntoView {
         let title = route.read().title();
         document().set_title(&format!("{title} · Vigla"));
         if *route.read() == Route::Start {
-            address.go(Route::Map, History::Replace);
+            address.redirect(Route::Map);
         }
     });
     let page = move || match route.get() {

@@ -98,6 +98,11 @@ impl ClientError {
         }
     }
 
+    /// Whether the server itself did not answer.
+    pub(crate) fn is_silence(&self) -> bool {
+        matches!(self, Self::Offline | Self::Timeout)
+    }
+
     /// Whether asking again by itself can help.
     pub(crate) fn passes(&self) -> bool {
         matches!(

@@ -11,7 +11,10 @@ use crate::{
 #[component]
 pub(crate) fn LiveState() -> impl IntoView {
     let (mesh, pulse, clock) = (Mesh::get(), Pulse::get(), Clock::get());
-    let state = Memo::new(move |_| state(mesh.error().is_some(), mesh.status().is_some(), pulse.stream()));
+    let state = Memo::new(move |_| {
+        let silent = mesh.error().is_some_and(|error| error.is_silence());
+        state(silent, mesh.status().is_some(), pulse.stream())
+    });
     let age = move || match pulse.newest() {
         Some(at) => format!("newest sample {} old", time::age(at, clock.now())),
         None => "no sample yet".to_owned(),
@@ -25,9 +28,9 @@ pub(crate) fn LiveState() -> impl IntoView {
 }
 
 /// The word, and whether data comes.
-fn state(status_failed: bool, has_status: bool, stream: Option<Connection>) -> (&'static str, bool) {
+fn state(silent: bool, has_status: bool, stream: Option<Connection>) -> (&'static str, bool) {
     match stream {
-        _ if status_failed && !stream.is_some_and(Connection::flows) => ("Server gone", false),
+        _ if silent && !stream.is_some_and(Connection::flows) => ("Server gone", false),
         Some(stream) => (stream.word(), stream.flows()),
         None if has_status => ("Live", true),
         None => ("Connecting", false),

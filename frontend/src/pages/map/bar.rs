@@ -41,11 +41,15 @@ pub(super) fn Bar(
             at: time::parse(&graph.at),
         })
     });
+    let calm = move || {
+        let counted = graph.read().as_ref().is_some_and(|graph| !graph.edges.is_empty());
+        counted.then_some("nothing needs attention")
+    };
     let face = move |face| move |_| address.change::<MapState>(History::Add, |map| map.face = face);
     view! {
         <div class="map-bar float">
             <span class="tag map-size">{size}</span>
-            <Show when=move || { count.get() > 0 } fallback=move || view! { <span class="quiet map-well">{move || graph.read().is_some().then_some("nothing needs attention")}</span> }>
+            <Show when=move || { count.get() > 0 } fallback=move || view! { <span class="quiet map-well">{calm}</span> }>
                 <button type="button" class="btn problem" title="Next problem (P)" on:click=move |_| commands.send(Action::NextProblem)>
                     {glyph_named("g-err", "err")}{move || number::counted(count.get(), "problem")}<kbd>"P"</kbd>
                 </button>
