@@ -54,6 +54,7 @@ impl Default for ProxyOptions {
 /// A running proxy. Dropping it closes everything at once; [`Proxy::drain`] ends it gently.
 pub struct Proxy {
     workers: Vec<mpsc::Sender<Command>>,
+    log: Option<LogFile>,
     state: Mutex<State>,
 }
 
@@ -72,13 +73,13 @@ impl Proxy {
         let log = options.access_log.as_ref();
         let log = log
             .map(|log| LogFile::open(&log.path, log.max_bytes))
-            .transpose()?
-            .map(Arc::new);
+            .transpose()?;
         let workers = (0..options.concurrency.max(1))
             .map(|number| worker::start(number, log.clone(), options.head_timeout))
             .collect::<io::Result<_>>()?;
         Ok(Self {
             workers,
+            log,
             state: Mutex::default(),
         })
     }
@@ -158,6 +159,9 @@ impl Proxy {
             if end.await.is_err() {
                 tracing::error!("a worker has ended without having drained");
             }
+        }
+        if let Some(log) = &self.log {
+            log.flush();
         }
     }
 }

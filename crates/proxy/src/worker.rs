@@ -69,7 +69,7 @@ pub(crate) struct Worker {
 /// Starts a worker, which ends when the queue to it is dropped.
 pub(crate) fn start(
     number: usize,
-    log: Option<Arc<LogFile>>,
+    log: Option<LogFile>,
     head_timeout: Duration,
 ) -> io::Result<mpsc::Sender<Command>> {
     let (commands, queue) = mpsc::channel(QUEUE);

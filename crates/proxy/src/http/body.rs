@@ -197,7 +197,7 @@ impl Body for UpstreamBody {
 /// What the caller gets. When it ends, the request is counted and the connection goes back.
 pub(crate) struct ResponseBody {
     content: Content,
-    record: Record,
+    record: Box<Record>,
     /// When the route's timeout passes, if it has one and the upstream still sends.
     deadline: Option<Pin<Box<Sleep>>>,
 }
@@ -209,7 +209,7 @@ enum Content {
 
 impl ResponseBody {
     /// An answer of our own.
-    pub(crate) fn local(body: Bytes, mut record: Record) -> Self {
+    pub(crate) fn local(body: Bytes, mut record: Box<Record>) -> Self {
         record.bytes_sent = body.len() as u64;
         Self {
             content: Content::Local(body),
@@ -222,7 +222,7 @@ impl ResponseBody {
     pub(crate) fn upstream(
         incoming: Incoming,
         lease: Lease,
-        mut record: Record,
+        mut record: Box<Record>,
         left: Option<Duration>,
     ) -> Self {
         let mut lease = Some(lease);

@@ -33,7 +33,7 @@ pub(crate) async fn exchange(
     request: Request<Incoming>,
 ) -> Result<Response<ResponseBody>, Infallible> {
     let (mut parts, body) = request.into_parts();
-    let mut record = Record::new(Rc::clone(&downstream));
+    let mut record = Box::new(Record::new(Rc::clone(&downstream)));
     if is_grpc(&parts.headers) {
         record.protocol = Protocol::Grpc;
     }
@@ -163,7 +163,7 @@ async fn forward_request(
     forward: &Forward,
     mut parts: request::Parts,
     body: Incoming,
-    mut record: Record,
+    mut record: Box<Record>,
 ) -> Response<ResponseBody> {
     let worker = &downstream.worker;
     let destination = matched.cluster;

@@ -67,7 +67,7 @@ pub(crate) const TWO_LENGTHS: Reply = Reply {
 
 impl Reply {
     /// Answers, and closes the record when the answer is out.
-    pub(crate) fn send(self, mut record: Record) -> Response<ResponseBody> {
+    pub(crate) fn send(self, mut record: Box<Record>) -> Response<ResponseBody> {
         if let Some(flag) = self.flag {
             record.flag(flag);
         }
@@ -85,7 +85,7 @@ impl Reply {
 }
 
 /// An answer with a status and a body.
-pub(crate) fn respond(status: u16, body: Bytes, mut record: Record) -> Response<ResponseBody> {
+pub(crate) fn respond(status: u16, body: Bytes, mut record: Box<Record>) -> Response<ResponseBody> {
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     record.status = status.as_u16();
     let is_text = !body.is_empty();
