@@ -15,6 +15,7 @@ use std::{
 
 use tokio::sync::{Mutex, MutexGuard};
 use vigla_demo::{AppCounts, CaptureMode, Demo, DemoOptions, EnvoyChoice, GeneratorState, SidecarStatus};
+use vigla_model::{PeerIdentity, Reporter, Window};
 
 /// Demos are started one after the other: proxies of a debug build are slow, and machines of tests small.
 static TURN: Mutex<()> = Mutex::const_new(());
@@ -108,12 +109,52 @@ async fn check_whole_mesh(mut options: DemoOptions) {
             reviews[v - 1]
         );
     }
+    check_counters(&demo, &counts).await;
     let run_dir = demo.run_dir().to_owned();
     let tail = demo.logs("bookinfo", "productpage-v1", 20).await.unwrap();
     assert_eq!(tail.lines.len(), 20);
     assert!(demo.logs("legacy", "batch-report", 20).await.is_err());
     demo.shutdown().await;
     assert!(!run_dir.exists());
+}
+
+/// What the sidecars count at both ends of every edge is what the applications saw, to the request.
+async fn check_counters(demo: &Demo, counts: &BTreeMap<String, AppCounts>) {
+    let mut rounds = demo.metrics().rounds();
+    let now = rounds.borrow().number;
+    // The round that is under way may have begun before the last request ended.
+    rounds.wait_for(|round| round.number > now + 1).await.unwrap();
+    let window = demo.metrics().traffic_in(Window::MINUTE, None).unwrap();
+    let mut counted: BTreeMap<(Reporter, String, String), f64> = BTreeMap::new();
+    for row in &window.rows {
+        let name = |end: &PeerIdentity| match (&end.namespace, &end.workload) {
+            (Some(namespace), Some(workload)) => format!("{namespace}/{workload}"),
+            _ => "unknown".to_owned(),
+        };
+        let edge = (
+            row.key.reporter,
+            name(&row.key.source),
+            name(&row.key.destination),
+        );
+        *counted.entry(edge).or_default() += row.totals.requests;
+    }
+    let mut seen = BTreeMap::new();
+    for (callee, counts) in counts {
+        for (caller, requests) in &counts.received {
+            let caller = match caller.as_str() {
+                "generator" => "istio-system/istio-ingressgateway",
+                "legacy/batch-report" => "unknown",
+                caller => caller,
+            };
+            let mut see =
+                |reporter| seen.insert((reporter, caller.to_owned(), callee.clone()), *requests as f64);
+            see(Reporter::Destination);
+            if caller != "unknown" {
+                see(Reporter::Source);
+            }
+        }
+    }
+    assert_eq!(counted, seen);
 }
 
 #[tokio::test(flavor = "multi_thread")]
