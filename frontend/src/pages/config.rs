@@ -94,7 +94,7 @@ fn table(items: &[ConfigItem]) -> impl IntoView + use<> {
 /// Objects that have all words, by kind, namespace and name.
 fn found(items: &[ConfigItem], search: &str) -> Vec<ConfigItem> {
     let words: Vec<String> = search
-        .to_lowercase()
+        .to_ascii_lowercase()
         .split_whitespace()
         .map(str::to_owned)
         .collect();
@@ -107,7 +107,7 @@ fn found(items: &[ConfigItem], search: &str) -> Vec<ConfigItem> {
             object.namespace,
             object.name
         )
-        .to_lowercase()
+        .to_ascii_lowercase()
     };
     let mut found: Vec<ConfigItem> = items
         .iter()

@@ -197,7 +197,7 @@ pub(crate) fn cap(key: &str) -> String {
     match key {
         "Escape" => "Esc".to_owned(),
         "M" => "Shift M".to_owned(),
-        key => key.to_uppercase(),
+        key => key.to_ascii_uppercase(),
     }
 }
 

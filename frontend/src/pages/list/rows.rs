@@ -90,7 +90,7 @@ impl Row {
     }
 
     fn holds(&self, words: &[String]) -> bool {
-        let text = format!("{} {} {}", self.namespace, self.name, self.version).to_lowercase();
+        let text = format!("{} {} {}", self.namespace, self.name, self.version).to_ascii_lowercase();
         words.iter().all(|word| text.contains(word))
     }
 }
@@ -99,7 +99,7 @@ impl Row {
 pub(super) fn arrange(items: &[ObjectItem], state: &ListState) -> Vec<Row> {
     let words: Vec<String> = state
         .search
-        .to_lowercase()
+        .to_ascii_lowercase()
         .split_whitespace()
         .map(str::to_owned)
         .collect();
