@@ -36,6 +36,9 @@ use prepare::{Folders, authority, begin_traffic, chain, check_envoys, find_progr
 /// Name of the demo's Kubernetes cluster, as metrics carry it.
 const CLUSTER: &str = "demo";
 
+/// Most pages a second; a laptop's generator cannot make more.
+const MAX_RATE: f64 = 10_000.0;
+
 /// Most log lines in one answer.
 const MAX_LOG_LINES: usize = 10_000;
 
@@ -78,6 +81,9 @@ impl Demo {
     /// # Errors
     /// When the config cannot be used, addresses are in use, or a program cannot be run.
     pub async fn start(mut options: DemoOptions) -> Result<Self, DemoError> {
+        if !(0.0..=MAX_RATE).contains(&options.rate) {
+            return Err(DemoError::Rate(options.rate));
+        }
         options.proxy_program = find_program(&options.proxy_program)?;
         if options.envoy != EnvoyChoice::None {
             let envoy = options

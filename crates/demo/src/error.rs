@@ -51,6 +51,9 @@ pub enum DemoError {
         /// What is wrong.
         reason: String,
     },
+    /// No rate of traffic.
+    #[error("{0} is no number of pages a second from 0 to 10000")]
+    Rate(f64),
     /// A workload that is to have Envoy has no sidecar.
     #[error("no workload `{name}` has a sidecar; there are {}", known.join(", "))]
     NoSuchSidecar {

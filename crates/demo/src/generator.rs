@@ -108,7 +108,11 @@ pub(crate) async fn run_generator(
         if left == Some(0) {
             break;
         }
-        tokio::time::sleep_until(start + planned.at).await;
+        tokio::select! {
+            () = tokio::time::sleep_until(start + planned.at) => (),
+            // The demo ends: pages would only meet sidecars that drain.
+            _ = on.wait_for(|on| !*on) => break,
+        }
         let late = Instant::now().duration_since(start + planned.at);
         if late > MAX_LATE {
             tally.update(|status| status.left_out += (late.as_secs_f64() * options.rate) as u64);

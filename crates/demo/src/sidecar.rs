@@ -13,7 +13,7 @@ use std::{
 };
 
 use tokio::{process::Child, task::JoinHandle};
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 pub(crate) use command::{Launch, Program};
 pub use logs::LogTail;
@@ -75,7 +75,8 @@ pub(crate) struct Sidecar {
     spec: SidecarSpec,
     life: Arc<Mutex<Life>>,
     words: Arc<Ring>,
-    stop: CancellationToken,
+    /// Dropping it ends the process.
+    stop: DropGuard,
     task: JoinHandle<()>,
 }
 
@@ -107,7 +108,7 @@ impl Sidecar {
             spec,
             life,
             words,
-            stop,
+            stop: stop.drop_guard(),
             task,
         }
     }
@@ -142,7 +143,7 @@ impl Sidecar {
 
     /// Asks it to end, waits, and kills it when it does not.
     pub(crate) async fn stop(self) {
-        self.stop.cancel();
+        drop(self.stop);
         // The task ends within the time to drain; a panic in it has ended the child too.
         let _ = self.task.await;
     }

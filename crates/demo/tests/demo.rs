@@ -426,6 +426,24 @@ spec:
   http: [{route: [{destination: {host: web}}]}]
 ";
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_demo_that_is_dropped_leaves_no_process() {
+    let Some(given) = given("a_demo_that_is_dropped_leaves_no_process").await else {
+        return;
+    };
+    let demo = Demo::start(given.options.clone()).await.unwrap();
+    let all = async || {
+        demo.sidecars()
+            .iter()
+            .map(|sidecar| sidecar.pid)
+            .collect::<Option<Vec<u32>>>()
+    };
+    let pids = until("sidecars", Duration::from_secs(5), all).await;
+    drop(demo);
+    let gone = async || pids.iter().all(|pid| !is_alive(*pid)).then_some(());
+    until("all sidecars are gone", Duration::from_secs(5), gone).await;
+}
+
 /// Not a test of its own: the process that the next one kills.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "run by another test as a process of its own"]
