@@ -93,7 +93,8 @@ async fn bodies_are_json_small_and_well_formed() {
 #[tokio::test]
 async fn what_is_asked_is_checked_before_it_is_used() {
     let Some(demo) = Demo::with(&[]).await else { return };
-    let long = format!("/api/v1/graph?namespaces={}", "a,".repeat(40_000));
+    complete_graph(&demo).await;
+    let long = format!("/api/v1/graph?namespaces={}", "a,".repeat(8_000));
     for (path, wanted) in [
         ("/api/v1/graph?view=sideways", StatusCode::BAD_REQUEST),
         ("/api/v1/graph?window=banana", StatusCode::BAD_REQUEST),

@@ -8,7 +8,7 @@ use std::{
 };
 
 use serde_json::Value;
-use vigla_api::{Edge, Why};
+use vigla_api::{Edge, Graph, Why};
 use vigla_tests::{Demo, EdgeExt, Expectation, GraphExt, MESH_EDGES, complete_graph, until_some};
 
 /// From the change to the map.
@@ -57,7 +57,7 @@ pub(crate) async fn check_broken_subset(demo: &Demo) {
             .filter(|edge| edge.responses().contains_key(&answer))
             .collect();
         let Some(edge) = failing.first() else {
-            return Err(format!("no {answer} in {:?}", graph.edges_by_name()));
+            return Err(format!("no {answer} in {}", outline(&graph)));
         };
         let why = find_why(edge, &expected).ok_or_else(|| format!("{:?}", edge.why))?;
         Ok(((*edge).clone(), why))
@@ -102,7 +102,7 @@ pub(crate) async fn check_mtls_strict(demo: &Demo) {
             let refused = edges
                 .iter()
                 .find(|edge| edge.refused_per_second.is_some_and(|rate| rate > 0.0));
-            let edge = refused.ok_or_else(|| format!("{:?}", graph.edges_by_name()))?;
+            let edge = refused.ok_or_else(|| outline(&graph))?;
             find_why(edge, &expected).ok_or_else(|| format!("{:?}", edge.why))
         })
         .await;
@@ -131,6 +131,19 @@ pub(crate) async fn check_mtls_strict(demo: &Demo) {
         if good { Ok(()) } else { Err(format!("{edges:?}")) }
     })
     .await;
+}
+
+/// The graph in a few lines: names of the edges, their answers, what was refused.
+fn outline(graph: &Graph) -> String {
+    let edges = graph.edges_by_name().into_iter();
+    let lines = edges.map(|(name, edge)| {
+        let refused = edge
+            .refused_per_second
+            .map(|rate| format!(", {rate} refused"))
+            .unwrap_or_default();
+        format!("{name}: {:?}{refused}", edge.responses())
+    });
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 /// The reason whose words, object and field are those of the expectation.
