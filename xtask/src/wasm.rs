@@ -115,11 +115,6 @@ fn compile(workspace: &Workspace, flavour: Flavour) -> anyhow::Result<std::path:
     let mut cargo = workspace.cargo(["build", "--locked", "--target", TARGET, "--profile", profile]);
     cargo.args(["--package", "vigla-frontend", "--package", "vigla-worker"]);
     cargo.arg("--target-dir").arg(&directory);
-    // Leptos then joins views by pointers and not by their types, of which every page has hundreds.
-    cargo.env(
-        "CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS",
-        "--cfg erase_components",
-    );
     run(&mut cargo)?;
     Ok(directory.join(TARGET).join(profile))
 }

@@ -83,6 +83,12 @@ impl Launch {
             "--concurrency",
             "1",
             "--disable-hot-restart",
+            // What a change of rules ends is ended within seconds, as with our own proxy, and not over the ten
+            // minutes that Envoy gives the connections of a busy server.
+            "--drain-time-s",
+            "2",
+            "--drain-strategy",
+            "immediate",
             "--log-level",
             "warning",
         ];
