@@ -36,7 +36,7 @@ fn body(status: &Arc<Status>) -> impl IntoView + use<> {
         {errors(status)}
         <section class="card">
             <header><h2>"Where the numbers come from"</h2><span class="prov">"now · own status"</span></header>
-            <div class="tbl-scroll"><table class="tbl">
+            <div class="tbl-scroll" tabindex="0" role="region" aria-label="Table of sources"><table class="tbl">
                 <caption class="vh">"Sources"</caption>
                 <thead><tr><th scope="col">"Source"</th><th scope="col">"Gives"</th><th scope="col" class="r">"Last answer"</th><th scope="col" class="r">"Newest data"</th><th scope="col">"How it is asked"</th><th scope="col">"Last trouble"</th></tr></thead>
                 <tbody>{sources}</tbody>
@@ -45,7 +45,7 @@ fn body(status: &Arc<Status>) -> impl IntoView + use<> {
         {(!status.proxies.is_empty()).then(|| view! {
             <section class="card">
                 <header><h2>"Proxies"</h2><span class="quiet proxies-sum">{in_sync(&status.proxies)}</span><span class="prov">"now · bundled control plane"</span></header>
-                <div class="tbl-scroll"><table class="tbl">
+                <div class="tbl-scroll" tabindex="0" role="region" aria-label="Table of proxies"><table class="tbl">
                     <caption class="vh">"Proxies of the bundled control plane"</caption>
                     <thead><tr><th scope="col">"Workload"</th><th scope="col">"Program"</th><th scope="col">"State"</th><th scope="col" class="r">"Change to acknowledged"</th><th scope="col">"Refused"</th></tr></thead>
                     <tbody>{proxies}</tbody>
@@ -136,7 +136,7 @@ fn tasks(status: &Status) -> impl IntoView + use<> {
     });
     (!status.tasks.is_empty()).then(|| view! {
         <section class="card"><header><h2>"Background tasks"</h2></header>
-            <div class="tbl-scroll"><table class="tbl"><caption class="vh">"Background tasks"</caption>
+            <div class="tbl-scroll" tabindex="0" role="region" aria-label="Table of background tasks"><table class="tbl"><caption class="vh">"Background tasks"</caption>
                 <thead><tr><th scope="col">"Task"</th><th scope="col" class="r">"Last success"</th><th scope="col">"Last trouble"</th></tr></thead>
                 <tbody>{rows.collect_view()}</tbody></table></div>
         </section>
