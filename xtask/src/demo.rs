@@ -1,4 +1,4 @@
-//! `cargo xtask demo`: build what a release ships, then become `vigla demo`.
+//! `cargo xtask demo`: build, then become `vigla demo`.
 
 use std::{
     ffi::OsString,
@@ -15,8 +15,8 @@ use crate::{
 
 /// Builds, then starts the laptop mesh with these arguments.
 pub(crate) fn run_demo(workspace: &Workspace, arguments: &[OsString]) -> anyhow::Result<ExitCode> {
-    build::build_release(workspace, &mut Progress::new(build::STEPS))?;
-    let mut demo = Command::new(workspace.dist().join(build::PROGRAMS[0]));
+    let built = build::build_demo(workspace, &mut Progress::new(build::STEPS))?;
+    let mut demo = Command::new(built.join(build::PROGRAMS[0]));
     demo.arg("demo").args(arguments);
     // `--envoy` looks on PATH by itself; what `cargo xtask peers` fetched is named to it.
     if find_program("envoy").is_none()
