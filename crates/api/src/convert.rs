@@ -16,7 +16,7 @@ pub use read::{read_delta, read_graph};
 pub use write::{health_body, object_body, place_body, traffic_body, why_body, write_delta, write_graph};
 
 /// What a caller wants beside the usual (`include=buckets,counters,idle`).
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct Include {
     /// Latency buckets; the finest view has them always.
     pub buckets: bool,

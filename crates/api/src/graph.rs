@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// A graph at one grain.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Graph {
     /// `EPOCH:NUMBER`; the number rises with every published graph of this server start.
     pub revision: String,
@@ -25,6 +26,7 @@ pub struct Graph {
 
 /// A node.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Node {
     /// 16 hex digits, the same in every replica and after a restart.
     pub id: String,
@@ -72,6 +74,7 @@ pub struct Node {
 
 /// What an unknown node probably is.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Guess {
     /// Workload.
     pub workload: String,
@@ -83,6 +86,7 @@ pub struct Guess {
 
 /// State of a node or edge.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Health {
     /// `ok`, `degraded`, `failing`, `unknown` or `no_traffic`.
     pub state: String,
@@ -93,6 +97,7 @@ pub struct Health {
 
 /// An edge. Its traffic is the destination's count where it exists, the source's where not.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Edge {
     /// 16 hex digits.
     pub id: String,
@@ -131,6 +136,7 @@ pub struct Edge {
 
 /// What each kind of proxy counted.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ByReporter {
     /// The callers' proxies.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -142,6 +148,7 @@ pub struct ByReporter {
 
 /// SPIFFE ids seen.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Principals {
     /// Of the callers.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -153,6 +160,7 @@ pub struct Principals {
 
 /// A cause.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Why {
     /// One or two sentences in traffic terms.
     pub message: String,
@@ -168,6 +176,7 @@ pub struct Why {
 
 /// Names an object of the mesh's config.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ObjectRef {
     /// API group; empty for the core group.
     pub group: String,
@@ -181,6 +190,7 @@ pub struct ObjectRef {
 
 /// A place in an object's text.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Place {
     /// Field, such as `spec.http[0].route[1].destination.subset`.
     pub path: String,
@@ -197,6 +207,7 @@ pub struct Place {
 
 /// Traffic over the window. All rates are per second.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Traffic {
     /// Requests in the window (the rate times the window, rounded); absent for TCP.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -226,6 +237,7 @@ pub struct Traffic {
 
 /// Requests with one answer.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Response {
     /// HTTP status; `0` is "no response".
     pub code: String,
@@ -240,6 +252,7 @@ pub struct Response {
 
 /// Bytes per second.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct BytesPerSecond {
     /// By the caller.
     pub sent: f64,
@@ -249,6 +262,7 @@ pub struct BytesPerSecond {
 
 /// Latency in milliseconds, from merged buckets.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Latency {
     /// Requests in the histogram.
     pub count: u64,
@@ -274,6 +288,7 @@ pub struct Latency {
 
 /// Raw counters.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Counters {
     /// Requests.
     pub requests: u64,
@@ -283,6 +298,7 @@ pub struct Counters {
 
 /// A box.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct GroupBox {
     /// 16 hex digits.
     pub id: String,
@@ -297,6 +313,7 @@ pub struct GroupBox {
 
 /// A source that could not give its part.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Degraded {
     /// Name of the source.
     pub source: String,
@@ -308,6 +325,7 @@ pub struct Degraded {
 
 /// What changed since the previous revision; event `delta` of the stream.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct GraphDelta {
     /// Revision after this delta.
     pub revision: String,
@@ -327,6 +345,7 @@ pub struct GraphDelta {
 
 /// Things that are new or changed, and ids of those that are gone.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Change<T> {
     /// New and changed.
     pub set: Vec<T>,

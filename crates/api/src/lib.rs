@@ -6,11 +6,13 @@ pub mod convert;
 mod graph;
 mod lists;
 mod problem;
+mod query;
 mod status;
 mod time;
 
 pub use graph::*;
 pub use lists::*;
 pub use problem::*;
+pub use query::*;
 pub use status::*;
 pub use time::{format_time, parse_time};

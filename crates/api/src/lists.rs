@@ -6,6 +6,7 @@ use crate::{Degraded, Health, ObjectRef, Place, Traffic};
 
 /// One page of a list.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Page<T> {
     /// The rows.
     pub items: Vec<T>,
@@ -21,6 +22,7 @@ pub struct Page<T> {
 
 /// A namespace.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct NamespaceItem {
     /// Name.
     pub name: String,
@@ -37,6 +39,7 @@ pub struct NamespaceItem {
 
 /// A workload, service or app in a list.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ObjectItem {
     /// Namespace.
     pub namespace: String,
@@ -63,6 +66,7 @@ pub struct ObjectItem {
 
 /// A workload, service or app in detail.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ObjectDetail {
     /// What the list says.
     #[serde(flatten)]
@@ -93,6 +97,7 @@ pub struct ObjectDetail {
 
 /// An object of the mesh's config in a list.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ConfigItem {
     /// Which.
     pub object: ObjectRef,
@@ -105,6 +110,7 @@ pub struct ConfigItem {
 
 /// An object of the mesh's config with its text.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ConfigDetail {
     /// What the list says.
     #[serde(flatten)]
@@ -117,6 +123,7 @@ pub struct ConfigDetail {
 
 /// A change of the mesh's config.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ChangeItem {
     /// When, RFC 3339.
     pub at: String,
@@ -132,6 +139,7 @@ pub struct ChangeItem {
 
 /// Log lines of one proxy.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Logs {
     /// Newest last; each is the line's own JSON object, or a string where it is none.
     pub lines: Vec<serde_json::Value>,

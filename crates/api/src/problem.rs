@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// Body of every error, `application/problem+json`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Problem {
     /// Stable code, such as `unknown-parameter`.
     pub code: String,

@@ -6,6 +6,7 @@ use crate::Place;
 
 /// State of the console.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Status {
     /// Version of the console.
     pub version: String,
@@ -31,6 +32,7 @@ pub struct Status {
 
 /// One source of data.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SourceStatus {
     /// Name.
     pub name: String,
@@ -57,6 +59,7 @@ pub struct SourceStatus {
 
 /// One background task.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct TaskStatus {
     /// Name.
     pub name: String,
@@ -70,6 +73,7 @@ pub struct TaskStatus {
 
 /// One proxy.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ProxyStatus {
     /// Namespace of its workload.
     pub namespace: String,
@@ -91,6 +95,7 @@ pub struct ProxyStatus {
 
 /// A file that cannot be read.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ConfigErrorBody {
     /// Where.
     pub place: Place,
@@ -100,6 +105,7 @@ pub struct ConfigErrorBody {
 
 /// What the caller may do.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Capabilities {
     /// Whether there are scenarios to start.
     pub scenarios: bool,
@@ -107,6 +113,7 @@ pub struct Capabilities {
 
 /// One scenario of the demo.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Scenario {
     /// Name, such as `broken-subset`.
     pub name: String,
@@ -128,6 +135,7 @@ pub struct Scenario {
 
 /// `GET /api/v1/scenarios`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Scenarios {
     /// All scenarios.
     pub scenarios: Vec<Scenario>,
@@ -135,6 +143,7 @@ pub struct Scenarios {
 
 /// Body of `POST /api/v1/scenarios/{name}`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ApplyScenario {
     /// Step, from 1; 1 when absent.
@@ -144,6 +153,7 @@ pub struct ApplyScenario {
 
 /// Answer to `POST /api/v1/scenarios/{name}`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ScenarioApplied {
     /// Name.
     pub name: String,

@@ -258,7 +258,7 @@ impl Demo {
     }
 
     /// Ends traffic, sidecars and applications, in this order, and removes the run directory.
-    pub async fn shutdown(self) {
+    pub async fn shutdown(&self) {
         self.traffic.send_replace(false);
         self.fleet.stop().await;
         self.stop.cancel();

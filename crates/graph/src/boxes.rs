@@ -22,6 +22,29 @@ pub(crate) fn draw(view: &mut View) {
     view.boxes = boxes;
 }
 
+impl View {
+    /// Leaves out boxes of other kinds; what was in them moves to the next box outward.
+    pub fn keep_boxes(&mut self, kinds: &BTreeSet<BoxKind>) {
+        let boxes = self.boxes.clone();
+        let outward = |mut parent: Option<Id>| {
+            while let Some(outer) = parent
+                .and_then(|id| boxes.get(&id))
+                .filter(|outer| !kinds.contains(&outer.kind))
+            {
+                parent = outer.parent;
+            }
+            parent
+        };
+        self.boxes.retain(|_, group| kinds.contains(&group.kind));
+        for group in self.boxes.values_mut() {
+            group.parent = outward(group.parent);
+        }
+        for node in self.nodes.values_mut() {
+            node.parent = outward(node.parent);
+        }
+    }
+}
+
 type App = (Option<ClusterName>, Namespace, AppName);
 
 /// Nodes by app, for the grains that keep versions apart.

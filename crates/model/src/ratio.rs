@@ -12,7 +12,8 @@ pub struct Ratio(f64);
 impl Ratio {
     /// `None` when `whole` is zero: "no traffic" is not "no errors".
     pub fn of(part: f64, whole: f64) -> Option<Self> {
-        (whole > 0.0).then(|| Self((part / whole).clamp(0.0, 1.0)))
+        // An empty sum of floats is -0.0: adding zero takes the sign away.
+        (whole > 0.0).then(|| Self((part / whole).clamp(0.0, 1.0) + 0.0))
     }
 
     /// The fraction, from 0.0 to 1.0.

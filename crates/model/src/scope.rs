@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::Namespace;
 
 /// The namespaces that a caller may read. Applied to every answer: graph, history, search, errors alike.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Scope {
     /// Every namespace of the mesh.
     All,

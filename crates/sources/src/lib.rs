@@ -2,6 +2,8 @@
 //!
 //! A source that cannot answer says so with an error; it never answers with nothing instead.
 
+#[cfg(feature = "fakes")]
+pub mod fakes;
 mod folder;
 mod mesh_config;
 mod metrics;

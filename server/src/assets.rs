@@ -1,0 +1,97 @@
+//! The browser part, embedded; built by `cargo xtask wasm` into `target/web`.
+
+use axum::{
+    body::Body,
+    extract::Request,
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use rust_embed::RustEmbed;
+
+use crate::error::ApiError;
+
+#[derive(RustEmbed)]
+#[folder = "../target/web"]
+#[allow_missing = true]
+struct Web;
+
+/// Answers a file of the browser part; every other path of a page gets `index.html`, since routes live in the browser.
+pub async fn get_asset(request: Request) -> Response {
+    let path = request.uri().path().trim_start_matches('/');
+    if path.starts_with("api/") {
+        return ApiError::NotFound(format!("path /{path} in this API: see /api/v1/openapi.json"))
+            .into_response();
+    }
+    let is_page = path.is_empty() || !path.rsplit('/').next().is_some_and(|name| name.contains('.'));
+    let name = if is_page { "index.html" } else { path };
+    match find(name, request.headers()) {
+        Some(response) => response,
+        None if is_page => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "the browser part is not in this build: `cargo xtask build` makes it; the API is at /api/v1/",
+        )
+            .into_response(),
+        None => ApiError::NotFound(format!("file /{path}")).into_response(),
+    }
+}
+
+fn find(name: &str, headers: &HeaderMap) -> Option<Response> {
+    let accepts = |coding: &str| {
+        let accepted = headers
+            .get(header::ACCEPT_ENCODING)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default();
+        accepted
+            .split(',')
+            .any(|one| one.split(';').next().is_some_and(|one| one.trim() == coding))
+    };
+    let codings = [("br", ".br"), ("gzip", ".gz")]
+        .into_iter()
+        .filter(|(coding, _)| accepts(coding));
+    let compressed = codings
+        .filter_map(|(coding, end)| Some((coding, Web::get(&format!("{name}{end}"))?)))
+        .next();
+    let (coding, file) = match compressed {
+        Some((coding, file)) => (Some(coding), file),
+        None => (None, Web::get(name)?),
+    };
+    let tag: String = file
+        .metadata
+        .sha256_hash()
+        .iter()
+        .take(12)
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    let tag = format!("\"{tag}\"");
+    let known = headers
+        .get(header::IF_NONE_MATCH)
+        .and_then(|value| value.to_str().ok());
+    let mut response = if known.is_some_and(|known| known.split(',').any(|one| one.trim() == tag)) {
+        StatusCode::NOT_MODIFIED.into_response()
+    } else {
+        Response::new(Body::from(file.data))
+    };
+    let out = response.headers_mut();
+    out.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type(name)));
+    out.insert(header::ETAG, HeaderValue::from_str(&tag).ok()?);
+    out.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    out.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
+    if let Some(coding) = coding {
+        out.insert(header::CONTENT_ENCODING, HeaderValue::from_static(coding));
+    }
+    Some(response)
+}
+
+fn content_type(name: &str) -> &'static str {
+    match name.rsplit('.').next() {
+        Some("html") => "text/html; charset=utf-8",
+        Some("js") => "text/javascript; charset=utf-8",
+        Some("css") => "text/css; charset=utf-8",
+        Some("wasm") => "application/wasm",
+        Some("svg") => "image/svg+xml",
+        Some("json") => "application/json",
+        Some("png") => "image/png",
+        Some("woff2") => "font/woff2",
+        _ => "application/octet-stream",
+    }
+}

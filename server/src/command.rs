@@ -1,0 +1,57 @@
+//! The command line of `vigla`.
+
+pub mod demo;
+pub mod scenario;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Vigla, the lookout post: an observability console for Istio-compatible service meshes.
+#[derive(Debug, Parser)]
+#[command(name = "vigla", version, propagate_version = true)]
+pub struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Runs a real mesh on this machine's loopback and shows it live.
+    #[command(args_conflicts_with_subcommands = true)]
+    Demo(Box<demo::Arguments>),
+}
+
+impl Arguments {
+    /// Runs the command; an error is one line on standard error and exit code 1, or 2 when it could not start.
+    pub fn run(self) -> ExitCode {
+        let result = match self.command {
+            Command::Demo(arguments) => demo::run(*arguments),
+        };
+        match result {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                tell(&format!("vigla: {error:#}"));
+                ExitCode::from(2)
+            }
+        }
+    }
+}
+
+/// Writes a line for the person at the terminal.
+#[expect(
+    clippy::print_stderr,
+    reason = "the command line speaks to its user here and nowhere else"
+)]
+pub(crate) fn tell(line: &str) {
+    eprintln!("{line}");
+}
+
+/// Writes a line that scripts may read.
+#[expect(
+    clippy::print_stdout,
+    reason = "the command line answers its user here and nowhere else"
+)]
+pub(crate) fn say(line: &str) {
+    println!("{line}");
+}

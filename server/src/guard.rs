@@ -1,0 +1,196 @@
+//! What every request passes: the Host allow-list, the cross-site check of writes, bounds, and the headers that
+//! tell browsers what a page of this console may do.
+
+use axum::{
+    body::{Body, to_bytes},
+    extract::Request,
+    http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header, uri::Authority},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+
+use crate::error::ApiError;
+
+/// A scenario's body is `{"step": n}`; nothing larger is taken anywhere yet.
+const MAX_BODY: usize = 64 * 1024;
+/// Query strings are names and lists of namespaces; 8 KiB hold a thousand of them.
+const MAX_QUERY: usize = 8 * 1024;
+
+/// Pages load only from here, run no inline script, and are framed by nobody.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; \
+     img-src 'self' data:; connect-src 'self'; worker-src 'self'; base-uri 'self'; object-src 'none'; \
+     frame-ancestors 'none'; form-action 'self'";
+
+/// Refuses what must not come in and marks what goes out.
+pub async fn guard(request: Request, next: Next) -> Response {
+    let mut response = match admit(request).await {
+        Ok(request) => next.run(request).await,
+        Err(error) => error.into_response(),
+    };
+    let headers = response.headers_mut();
+    for (name, value) in [
+        (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (
+            HeaderName::from_static("cross-origin-opener-policy"),
+            "same-origin",
+        ),
+        (
+            HeaderName::from_static("cross-origin-resource-policy"),
+            "same-origin",
+        ),
+    ] {
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    response
+}
+
+async fn admit(request: Request) -> Result<Request, ApiError> {
+    check_host(request.uri(), request.headers())?;
+    if request.uri().query().is_some_and(|query| query.len() > MAX_QUERY) {
+        return Err(ApiError::BadParameter(format!(
+            "the query is longer than {MAX_QUERY} bytes"
+        )));
+    }
+    let writes = !matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
+    if writes {
+        check_same_site(request.headers())?;
+    }
+    // Bodies are small and read whole here, so that a slow or endless one never reaches a handler.
+    let (parts, body) = request.into_parts();
+    let bytes = to_bytes(body, MAX_BODY)
+        .await
+        .map_err(|_| ApiError::TooLarge(MAX_BODY))?;
+    if writes && !bytes.is_empty() && !is_json(&parts.headers) {
+        return Err(ApiError::UnsupportedBody);
+    }
+    Ok(Request::from_parts(parts, Body::from(bytes)))
+}
+
+/// Only names of this machine: a foreign name that resolves here (DNS rebinding) gets 421.
+fn check_host(uri: &Uri, headers: &HeaderMap) -> Result<(), ApiError> {
+    let named = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    let host = named
+        .or(uri.authority().map(Authority::as_str))
+        .unwrap_or_default();
+    let name = match host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((v6, port)) if port.is_empty() || is_port(port) => v6,
+        Some(_) => "",
+        None => match host.rsplit_once(':') {
+            Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => name,
+            Some(_) => "",
+            None => host,
+        },
+    };
+    if ["localhost", "127.0.0.1", "::1"]
+        .iter()
+        .any(|allowed| name.eq_ignore_ascii_case(allowed))
+    {
+        Ok(())
+    } else {
+        Err(ApiError::WrongHost(host.chars().take(100).collect()))
+    }
+}
+
+fn is_port(text: &str) -> bool {
+    text.strip_prefix(':')
+        .is_some_and(|digits| digits.bytes().all(|b| b.is_ascii_digit()))
+}
+
+/// Browsers say where a write comes from; `curl` says nothing and may write.
+fn check_same_site(headers: &HeaderMap) -> Result<(), ApiError> {
+    let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
+    if text("sec-fetch-site").is_some_and(|site| !matches!(site, "same-origin" | "none")) {
+        return Err(ApiError::CrossSite);
+    }
+    match (text("origin"), text("host")) {
+        (None, _) => Ok(()),
+        (Some(origin), Some(host)) if origin.split_once("://").is_some_and(|(_, from)| from == host) => {
+            Ok(())
+        }
+        (Some(_), _) => Err(ApiError::CrossSite),
+    }
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let kind = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    kind.split(';')
+        .next()
+        .is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
+        pairs
+            .iter()
+            .map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap()))
+            .collect()
+    }
+
+    #[test]
+    fn only_names_of_this_machine_are_served() {
+        let check = |host: &str| check_host(&Uri::from_static("/"), &headers(&[("host", host)])).is_ok();
+        for good in [
+            "localhost",
+            "localhost:20001",
+            "127.0.0.1:1",
+            "[::1]:20001",
+            "[::1]",
+            "LOCALHOST:80",
+        ] {
+            assert!(check(good), "{good}");
+        }
+        for bad in [
+            "",
+            "evil.example",
+            "evil.example:20001",
+            "127.0.0.1.evil.example",
+            "localhost:a",
+            "[::1]x",
+            "10.0.0.1",
+        ] {
+            assert!(!check(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn writes_of_other_sites_are_refused_and_curl_works() {
+        let check = |pairs: &[(&'static str, &str)]| check_same_site(&headers(pairs)).is_ok();
+        assert!(check(&[("host", "localhost:1")]));
+        assert!(check(&[
+            ("host", "localhost:1"),
+            ("origin", "http://localhost:1"),
+            ("sec-fetch-site", "same-origin")
+        ]));
+        assert!(!check(&[
+            ("host", "localhost:1"),
+            ("origin", "http://localhost:2")
+        ]));
+        assert!(!check(&[("host", "localhost:1"), ("origin", "null")]));
+        assert!(!check(&[
+            ("host", "localhost:1"),
+            ("sec-fetch-site", "cross-site")
+        ]));
+        assert!(!check(&[
+            ("host", "localhost:1"),
+            ("sec-fetch-site", "same-site")
+        ]));
+    }
+
+    #[test]
+    fn the_body_must_be_json() {
+        assert!(is_json(&headers(&[(
+            "content-type",
+            "application/json; charset=utf-8"
+        )])));
+        assert!(!is_json(&headers(&[("content-type", "text/plain")])));
+        assert!(!is_json(&headers(&[])));
+    }
+}

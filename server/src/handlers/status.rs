@@ -1,0 +1,115 @@
+//! How the console and its sources are.
+
+use std::sync::Arc;
+
+use axum::{Json, extract::State};
+use vigla_api::{
+    Capabilities, ConfigErrorBody, ProxyStatus, SourceStatus, Status, convert::place_body, format_time,
+};
+use vigla_control_plane::Connection;
+use vigla_demo::Demo;
+
+use crate::{caller::Caller, cut::now, live::Live, sources::SourceBoard, state::About, tasks};
+
+/// `GET /api/v1/status`: version, sources, tasks, proxies, and what the caller may do.
+#[utoipa::path(get, path = "/api/v1/status", tag = "status", responses((status = 200, body = Status)))]
+pub async fn get_status(
+    caller: Caller,
+    State(about): State<Arc<About>>,
+    State(live): State<Live>,
+    State(board): State<SourceBoard>,
+    State(demo): State<Option<Arc<Demo>>>,
+) -> Json<Status> {
+    let mut sources = Vec::new();
+    let (mut proxies, mut config_errors) = (Vec::new(), Vec::new());
+    let mut metrics = board.source(tasks::graph::METRICS, "metrics");
+    metrics.age_seconds = live
+        .newest()
+        .map(|frame| now().since(frame.view.at).as_secs_f64());
+    if let Some(demo) = &demo {
+        let store = demo.metrics().status();
+        metrics.detail = Some(format!(
+            "{} of {} sidecars answer, {} series, {:.1} MB",
+            store.up(),
+            store.targets.len(),
+            store.series,
+            store.bytes as f64 / 1e6
+        ));
+        let first = store.degraded().next();
+        if let (Some((since, reason)), "ok") = (first, metrics.state.as_str()) {
+            metrics.state = "failing".into();
+            metrics.failing_since = Some(format_time(since));
+            metrics.last_error = Some(reason);
+        }
+        let source = demo.config_source();
+        let config = source.watch().borrow().clone();
+        config_errors = config.errors.iter().map(config_error).collect();
+        let broken = config.errors.first();
+        sources.push(SourceStatus {
+            name: source.name().into(),
+            kind: "config".into(),
+            state: if broken.is_some() { "failing" } else { "ok" }.into(),
+            last_error: broken.map(|error| format!("{}: {}", error.place, error.message)),
+            detail: Some(format!(
+                "{} files, revision {}",
+                config.files.len(),
+                config.revision
+            )),
+            ..SourceStatus::default()
+        });
+        let of_scope =
+            |proxy: &vigla_control_plane::ProxyStatus| caller.scope().allows(proxy.proxy.namespace.as_str());
+        proxies = demo
+            .control_plane()
+            .proxies()
+            .iter()
+            .filter(|proxy| of_scope(proxy))
+            .map(proxy)
+            .collect();
+    }
+    sources.insert(0, metrics);
+    Json(Status {
+        version: env!("CARGO_PKG_VERSION").into(),
+        mode: about.mode.into(),
+        mesh: about.mesh.clone(),
+        started: format_time(about.started),
+        now: format_time(now()),
+        sources,
+        tasks: vec![board.task(tasks::graph::NAME)],
+        proxies,
+        config_errors,
+        capabilities: Capabilities {
+            scenarios: demo.is_some(),
+        },
+    })
+}
+
+fn proxy(status: &vigla_control_plane::ProxyStatus) -> ProxyStatus {
+    let refused = status.refusals.iter().map(|refusal| match &refusal.origin {
+        Some(origin) => format!("{}: {}", origin.object, refusal.text),
+        None => refusal.text.to_string(),
+    });
+    ProxyStatus {
+        namespace: status.proxy.namespace.to_string(),
+        workload: status.workload.to_string(),
+        program: status.program.as_str().into(),
+        state: match status.connection {
+            Connection::Connected(_) => "connected",
+            Connection::Disconnected(_) => "disconnected",
+        }
+        .into(),
+        in_sync: status.in_sync,
+        last_push_ms: status
+            .last_push
+            .as_ref()
+            .map(|push| push.took.as_secs_f64() * 1000.0),
+        refused: refused.collect(),
+    }
+}
+
+fn config_error(error: &vigla_sources::ConfigError) -> ConfigErrorBody {
+    ConfigErrorBody {
+        place: place_body("", Some(&error.place)),
+        message: error.message.clone(),
+    }
+}
