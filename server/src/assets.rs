@@ -10,6 +10,10 @@ use rust_embed::RustEmbed;
 
 use crate::error::ApiError;
 
+/// Read so that cargo builds this file again when a file joins the folder: of those that it knows already it
+/// sees every change. `cargo xtask build` sets it to a digest of the folder.
+const _: Option<&str> = option_env!("VIGLA_WEB_DIGEST");
+
 #[derive(RustEmbed)]
 #[folder = "../target/web"]
 #[allow_missing = true]
