@@ -7,6 +7,7 @@ pub mod fakes;
 mod folder;
 mod mesh_config;
 mod metrics;
+pub mod outbound;
 
 pub use folder::{FolderError, FolderSource};
 pub use mesh_config::{ConfigError, ConfigFile, ConfigSource, ConfigState};
