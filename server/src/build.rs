@@ -86,11 +86,7 @@ impl Builder {
 
     /// What a frame is missing when the metric source gave nothing at all.
     pub fn degraded_by(&self, error: &SourceError, before: &Frame) -> Vec<Degradation> {
-        let source = match error {
-            SourceError::Unavailable { source_name, .. } | SourceError::Window { source_name, .. } => {
-                source_name.clone()
-            }
-        };
+        let source = error.source_name().to_owned();
         let known = before.degraded.iter().find(|part| part.source == source);
         let since = known.map_or(before.view.at, |part| part.since);
         vec![Degradation {

@@ -8,6 +8,7 @@ mod folder;
 mod mesh_config;
 mod metrics;
 pub mod outbound;
+pub mod traces;
 
 pub use folder::{FolderError, FolderSource};
 pub use mesh_config::{ConfigError, ConfigFile, ConfigSource, ConfigState};

@@ -24,6 +24,43 @@ pub enum SourceError {
         /// What is possible instead.
         reason: String,
     },
+    /// It refuses us: no login, or no right.
+    #[error("{source_name} refuses the console: {reason}")]
+    Denied {
+        /// Name of the source, such as `Jaeger`.
+        source_name: String,
+        /// What it said, and which setting to look at.
+        reason: String,
+    },
+    /// More than it or we can bear: a rate limit, an answer over the bound.
+    #[error("{source_name} cannot give that much: {reason}")]
+    TooMuch {
+        /// Name of the source.
+        source_name: String,
+        /// Which bound, and what to ask instead.
+        reason: String,
+    },
+    /// It answered with something else than its interface says: HTML of a login page, half an answer.
+    #[error("{source_name} answers with something else: {reason}")]
+    Malformed {
+        /// Name of the source.
+        source_name: String,
+        /// What came, and where.
+        reason: String,
+    },
+}
+
+impl SourceError {
+    /// Name of the source that gave no answer.
+    pub fn source_name(&self) -> &str {
+        match self {
+            Self::Unavailable { source_name, .. }
+            | Self::Window { source_name, .. }
+            | Self::Denied { source_name, .. }
+            | Self::TooMuch { source_name, .. }
+            | Self::Malformed { source_name, .. } => source_name,
+        }
+    }
 }
 
 /// Brings counted traffic under Istio's standard labels.
