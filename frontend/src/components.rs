@@ -2,6 +2,7 @@
 
 mod announce;
 mod code;
+mod config_troubles;
 mod distribution;
 mod face;
 mod icon;
@@ -15,6 +16,7 @@ mod yaml;
 
 pub(crate) use announce::{Announcer, LiveRegion};
 pub(crate) use code::{Code, Mark};
+pub(crate) use config_troubles::config_troubles;
 pub(crate) use distribution::distribution;
 pub(crate) use face::{empty_face, failed_face, loading_face};
 pub(crate) use icon::{glyph, glyph_named, icon, icon_small, state_glyph};

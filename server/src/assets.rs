@@ -26,7 +26,7 @@ pub async fn get_asset(request: Request) -> Response {
         return ApiError::NotFound(format!("path /{path} in this API: see /api/v1/openapi.json"))
             .into_response();
     }
-    let is_page = path.is_empty() || !path.rsplit('/').next().is_some_and(|name| name.contains('.'));
+    let is_page = is_page(path);
     let name = if is_page { "index.html" } else { path };
     match find(name, request.headers()) {
         Some(response) => response,
@@ -37,6 +37,12 @@ pub async fn get_asset(request: Request) -> Response {
             .into_response(),
         None => ApiError::NotFound(format!("file /{path}")).into_response(),
     }
+}
+
+/// A file of the browser part has one of the endings that it consists of; a name of an object in a page's path may
+/// have dots too (`/config/ServiceEntry.networking.istio.io/shop/api.example.com`).
+fn is_page(path: &str) -> bool {
+    content_type(path).is_none()
 }
 
 fn find(name: &str, headers: &HeaderMap) -> Option<Response> {
@@ -76,7 +82,10 @@ fn find(name: &str, headers: &HeaderMap) -> Option<Response> {
         Response::new(Body::from(file.data))
     };
     let out = response.headers_mut();
-    out.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type(name)));
+    out.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static(content_type(name)?),
+    );
     out.insert(header::ETAG, HeaderValue::from_str(&tag).ok()?);
     out.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     out.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
@@ -86,16 +95,33 @@ fn find(name: &str, headers: &HeaderMap) -> Option<Response> {
     Some(response)
 }
 
-fn content_type(name: &str) -> &'static str {
-    match name.rsplit('.').next() {
-        Some("html") => "text/html; charset=utf-8",
-        Some("js") => "text/javascript; charset=utf-8",
-        Some("css") => "text/css; charset=utf-8",
-        Some("wasm") => "application/wasm",
-        Some("svg") => "image/svg+xml",
-        Some("json") => "application/json",
-        Some("png") => "image/png",
-        Some("woff2") => "font/woff2",
-        _ => "application/octet-stream",
+fn content_type(name: &str) -> Option<&'static str> {
+    match name.rsplit_once('.')?.1 {
+        "html" => Some("text/html; charset=utf-8"),
+        "js" => Some("text/javascript; charset=utf-8"),
+        "css" => Some("text/css; charset=utf-8"),
+        "wasm" => Some("application/wasm"),
+        "svg" => Some("image/svg+xml"),
+        "ico" => Some("image/x-icon"),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_page;
+
+    #[test]
+    fn a_page_stays_a_page_when_an_object_has_a_dot_in_its_name() {
+        for page in [
+            "",
+            "map",
+            "config/ServiceEntry.networking.istio.io/shop/api.example.com",
+        ] {
+            assert!(is_page(page), "{page}");
+        }
+        for file in ["app.js", "app_bg.wasm", "assets/missing.js", "favicon.ico"] {
+            assert!(!is_page(file), "{file}");
+        }
     }
 }

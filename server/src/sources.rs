@@ -18,9 +18,19 @@ pub struct SourceBoard {
 #[derive(Debug, Default)]
 struct Row {
     last_success: Option<Timestamp>,
-    last_error: Option<String>,
+    last_error: Option<(Timestamp, String)>,
     failing_since: Option<Timestamp>,
     latency: Option<Duration>,
+}
+
+impl Row {
+    fn last_error(&self) -> Option<String> {
+        self.last_error.as_ref().map(|(_, text)| text.clone())
+    }
+
+    fn last_error_at(&self) -> Option<String> {
+        self.last_error.as_ref().map(|(at, _)| format_time(*at))
+    }
 }
 
 impl SourceBoard {
@@ -41,7 +51,7 @@ impl SourceBoard {
                 row.failing_since = None;
             }
             Err(error) => {
-                row.last_error = Some(error.to_string());
+                row.last_error = Some((at, error.to_string()));
                 row.failing_since.get_or_insert(at);
             }
         }
@@ -63,7 +73,8 @@ impl SourceBoard {
             latency_ms: row
                 .and_then(|row| row.latency)
                 .map(|took| took.as_secs_f64() * 1000.0),
-            last_error: row.and_then(|row| row.last_error.clone()),
+            last_error: row.and_then(Row::last_error),
+            last_error_at: row.and_then(Row::last_error_at),
             failing_since: row.and_then(|row| row.failing_since).map(format_time),
             ..SourceStatus::default()
         }
@@ -76,7 +87,8 @@ impl SourceBoard {
         TaskStatus {
             name: name.into(),
             last_success: row.and_then(|row| row.last_success).map(format_time),
-            last_error: row.and_then(|row| row.last_error.clone()),
+            last_error: row.and_then(Row::last_error),
+            last_error_at: row.and_then(Row::last_error_at),
         }
     }
 }

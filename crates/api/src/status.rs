@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::Place;
+use crate::{ObjectRef, Place};
 
 /// State of the console.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -26,6 +26,10 @@ pub struct Status {
     pub proxies: Vec<ProxyStatus>,
     /// Files of the mesh's config that cannot be read; their last good text is in effect.
     pub config_errors: Vec<ConfigErrorBody>,
+    /// What of the mesh's config is not in effect, because the bundled control plane cannot do it or it contradicts
+    /// itself; the rest is.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub config_problems: Vec<ConfigProblem>,
     /// What the caller may do.
     pub capabilities: Capabilities,
 }
@@ -49,6 +53,9 @@ pub struct SourceStatus {
     /// Last trouble.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_error: Option<String>,
+    /// When the last trouble was seen, RFC 3339; it may be over.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_error_at: Option<String>,
     /// Since when it is failing, RFC 3339.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failing_since: Option<String>,
@@ -69,6 +76,9 @@ pub struct TaskStatus {
     /// Last trouble.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_error: Option<String>,
+    /// When the last trouble was seen, RFC 3339; it may be over.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_error_at: Option<String>,
 }
 
 /// One proxy.
@@ -101,6 +111,20 @@ pub struct ConfigErrorBody {
     pub place: Place,
     /// What is wrong and what to do.
     pub message: String,
+}
+
+/// A part of the mesh's config that is not in effect.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ConfigProblem {
+    /// The object.
+    pub object: ObjectRef,
+    /// The field in it.
+    pub place: Place,
+    /// What is wrong, and what proxies do instead.
+    pub message: String,
+    /// Proxies whose config lacks it.
+    pub proxies: usize,
 }
 
 /// What the caller may do.

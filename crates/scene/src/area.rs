@@ -1,6 +1,6 @@
 //! Boxes: name, counts, rate and lock of a namespace, app or cluster.
 
-use vigla_graph::{BoxKind, GroupBox, Id, Node, View};
+use vigla_graph::{BoxKind, GroupBox, Id, Node, NodeKind, View};
 use vigla_layout::{Point, Rect};
 
 use crate::{
@@ -96,20 +96,31 @@ pub(crate) fn paint(
 
 /// `6 workloads · 164/s`: what stands in the box, and how much all of it was asked.
 fn counts(kind: BoxKind, inner: &[&Node]) -> String {
-    let word = match kind {
-        BoxKind::App => "version",
-        BoxKind::Namespace | BoxKind::Cluster => match inner.first().map(|node| node.kind) {
-            Some(vigla_graph::NodeKind::Service) => "service",
-            Some(vigla_graph::NodeKind::App) => "app",
-            _ => "workload",
-        },
+    let counted = match kind {
+        BoxKind::App => format::counted(inner.len(), "version"),
+        BoxKind::Namespace | BoxKind::Cluster => {
+            let words = ["workload", "app", "service"].into_iter();
+            let counts = words.filter_map(|word| {
+                let count = inner.iter().filter(|node| noun(node.kind) == word).count();
+                (count > 0).then(|| format::counted(count, word))
+            });
+            counts.collect::<Vec<_>>().join(", ")
+        }
     };
-    let counted = format::counted(inner.len(), word);
     let requests: f64 = inner.iter().map(|node| node.inbound.traffic.requests).sum();
     if requests > 0.0 {
         format!("{counted} · {}", format::rate(requests))
     } else {
         counted
+    }
+}
+
+/// What people call a node of this kind.
+fn noun(kind: NodeKind) -> &'static str {
+    match kind {
+        NodeKind::Service => "service",
+        NodeKind::App | NodeKind::VersionedApp => "app",
+        _ => "workload",
     }
 }
 

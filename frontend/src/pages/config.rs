@@ -5,7 +5,7 @@ use vigla_api::{ConfigItem, Page};
 
 use crate::{
     address::{Address, FrameState, History, ListState, encode},
-    components::{empty_face, failed_face, icon_small, loading_face, reference},
+    components::{config_troubles, empty_face, failed_face, icon_small, loading_face, reference},
     live::{Fetched, Mesh},
     words::{number, short_kind},
 };
@@ -36,24 +36,11 @@ pub(crate) fn ConfigPage() -> impl IntoView {
         let text = event_target_value(&event);
         address.change::<ListState>(History::Replace, |list| list.search = text);
     };
-    let errors = move || {
-        let status = mesh.status()?;
-        let rows = status.config_errors.iter().map(|error| {
-            let place = format!(
-                "{}:{}",
-                error.place.file.as_deref().unwrap_or("-"),
-                error.place.line.unwrap_or(0)
-            );
-            view! { <li><code>{place}</code>" "{error.message.clone()}</li> }
-        });
-        (!status.config_errors.is_empty()).then(|| view! {
-            <section class="why"><h2>"These files cannot be read; their last good text is in effect"</h2><ul>{rows.collect_view()}</ul></section>
-        })
-    };
+    let troubles = move || mesh.status().map(|status| config_troubles(&status));
     view! {
         <div class="page" class:is-stale=move || list.error().is_some()>
             <div class="head"><h1>"Config"</h1><p class="sub">{sub}</p></div>
-            {errors}
+            {troubles}
             <label class="field">{icon_small("i-search")}<span class="vh">"Search by kind, namespace or name"</span>
                 <input type="search" data-search="" placeholder="Kind, namespace or name" spellcheck="false" autocomplete="off"
                     prop:value=move || state.read().search.clone() on:input=search/>

@@ -7,7 +7,7 @@ use vigla_api::{ProxyStatus, SourceStatus, Status};
 
 use crate::{
     address::{Address, Route},
-    components::{failed_face, glyph, glyph_named, loading_face},
+    components::{config_troubles, failed_face, glyph, loading_face},
     live::{Clock, Mesh},
     words::{State, number, time},
 };
@@ -33,7 +33,7 @@ fn body(status: &Arc<Status>) -> impl IntoView + use<> {
     let sources = status.sources.iter().map(source_row).collect_view();
     let proxies = status.proxies.iter().map(proxy_row).collect_view();
     view! {
-        {errors(status)}
+        {config_troubles(status)}
         <section class="card">
             <header><h2>"Where the numbers come from"</h2><span class="prov">"now · own status"</span></header>
             <div class="tbl-scroll" tabindex="0" role="region" aria-label="Table of sources"><table class="tbl">
@@ -57,36 +57,18 @@ fn body(status: &Arc<Status>) -> impl IntoView + use<> {
     }
 }
 
-fn errors(status: &Status) -> impl IntoView + use<> {
-    let items = status.config_errors.iter().map(|error| {
-        let place = &error.place;
-        let at = format!(
-            "{}:{}:{}",
-            place.file.as_deref().unwrap_or("-"),
-            place.line.unwrap_or(0),
-            place.column.unwrap_or(0)
-        );
-        view! { <li><code class="err">{at}</code>" "{error.message.clone()}</li> }
-    });
-    (!status.config_errors.is_empty()).then(|| view! {
-        <section class="why">
-            <h2>{glyph_named("g-err", "err")}{number::counted(status.config_errors.len(), "config file")}" cannot be read"</h2>
-            <p>"What was in effect before stays in effect."</p>
-            <ul>{items.collect_view()}</ul>
-        </section>
-    })
-}
-
 fn source_row(source: &SourceStatus) -> impl IntoView + use<> {
     let state = match source.state.as_str() {
         "ok" => State::Ok,
         "failing" => State::Failing,
         _ => State::Unknown,
     };
-    let trouble = match (&source.last_error, &source.failing_since) {
-        (Some(error), Some(since)) => format!("{error}; since {}", clock_or(since)),
-        (Some(error), None) => error.clone(),
-        (None, _) => "none seen".to_owned(),
+    let trouble = match &source.failing_since {
+        Some(since) => {
+            let error = source.last_error.as_deref().unwrap_or("no answer");
+            format!("{error}; since {}", clock_or(since))
+        }
+        None => trouble(source.last_error.as_deref(), source.last_error_at.as_deref()),
     };
     let word = match state {
         State::Ok => "answers",
@@ -131,7 +113,7 @@ fn tasks(status: &Status) -> impl IntoView + use<> {
         let age = move || number::or_dash(success.map(|at| format!("{} ago", time::age(at, clock.now()))));
         view! {
             <tr><th scope="row">{task.name.clone()}</th><td class="r num">{age}</td>
-                <td class="wrap">{task.last_error.clone().unwrap_or_else(|| "none seen".to_owned())}</td></tr>
+                <td class="wrap">{trouble(task.last_error.as_deref(), task.last_error_at.as_deref())}</td></tr>
         }
     });
     (!status.tasks.is_empty()).then(|| view! {
@@ -141,6 +123,15 @@ fn tasks(status: &Status) -> impl IntoView + use<> {
                 <tbody>{rows.collect_view()}</tbody></table></div>
         </section>
     })
+}
+
+/// Trouble that may be over: what and when.
+fn trouble(error: Option<&str>, at: Option<&str>) -> String {
+    match (error, at) {
+        (Some(error), Some(at)) => format!("{error}; at {}", clock_or(at)),
+        (Some(error), None) => error.to_owned(),
+        (None, _) => "none seen".to_owned(),
+    }
 }
 
 fn summary(status: &Status) -> String {

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use axum::{Json, extract::State};
 use vigla_api::{
-    Capabilities, ConfigErrorBody, ProxyStatus, SourceStatus, Status, convert::place_body, format_time,
+    Capabilities, ConfigErrorBody, ConfigProblem, ProxyStatus, SourceStatus, Status,
+    convert::{object_body, place_body},
+    format_time,
 };
 use vigla_control_plane::Connection;
 use vigla_demo::Demo;
@@ -21,7 +23,7 @@ pub async fn get_status(
     State(demo): State<Option<Arc<Demo>>>,
 ) -> Json<Status> {
     let mut sources = Vec::new();
-    let (mut proxies, mut config_errors) = (Vec::new(), Vec::new());
+    let (mut proxies, mut config_errors, mut config_problems) = (Vec::new(), Vec::new(), Vec::new());
     let mut metrics = board.source(tasks::graph::METRICS, "metrics");
     metrics.age_seconds = live
         .newest()
@@ -59,13 +61,10 @@ pub async fn get_status(
         });
         let of_scope =
             |proxy: &vigla_control_plane::ProxyStatus| caller.scope().allows(proxy.proxy.namespace.as_str());
-        proxies = demo
-            .control_plane()
-            .proxies()
-            .iter()
-            .filter(|proxy| of_scope(proxy))
-            .map(proxy)
-            .collect();
+        let mut visible = demo.control_plane().proxies();
+        visible.retain(of_scope);
+        proxies = visible.iter().map(proxy).collect();
+        config_problems = problems(&visible);
     }
     sources.insert(0, metrics);
     Json(Status {
@@ -78,10 +77,29 @@ pub async fn get_status(
         tasks: vec![board.task(tasks::graph::NAME)],
         proxies,
         config_errors,
+        config_problems,
         capabilities: Capabilities {
             scenarios: demo.is_some(),
         },
     })
+}
+
+/// What several proxies lack for the same reason is told once.
+fn problems(proxies: &[vigla_control_plane::ProxyStatus]) -> Vec<ConfigProblem> {
+    let mut found: Vec<(&vigla_compiler::Problem, usize)> = Vec::new();
+    for problem in proxies.iter().flat_map(|proxy| proxy.problems.iter()) {
+        match found.iter_mut().find(|(known, _)| *known == problem) {
+            Some((_, count)) => *count += 1,
+            None => found.push((problem, 1)),
+        }
+    }
+    let body = |(problem, proxies): (&vigla_compiler::Problem, usize)| ConfigProblem {
+        object: object_body(&problem.origin.object),
+        place: place_body(&problem.origin.path, problem.origin.location.as_ref()),
+        message: problem.message.clone(),
+        proxies,
+    };
+    found.into_iter().map(body).collect()
 }
 
 fn proxy(status: &vigla_control_plane::ProxyStatus) -> ProxyStatus {

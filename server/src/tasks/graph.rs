@@ -8,6 +8,7 @@ use std::{
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use vigla_config::Snapshot;
+use vigla_sources::SourceError;
 
 use crate::{cut::now, live::Live, sources::SourceBoard};
 
@@ -29,8 +30,12 @@ pub async fn run<T: Send + Sync + 'static>(
     loop {
         let started = Instant::now();
         let result = live.refresh().await;
-        board.note(METRICS, now(), started.elapsed(), &result);
-        board.note(NAME, now(), started.elapsed(), &result);
+        // Until the source holds two scrapes there is no rate: that is a start, not trouble.
+        let starting = live.newest().is_none() && matches!(result, Err(SourceError::Window { .. }));
+        if !starting {
+            board.note(METRICS, now(), started.elapsed(), &result);
+            board.note(NAME, now(), started.elapsed(), &result);
+        }
         tokio::select! {
             () = shutdown.cancelled() => return,
             () = tokio::time::sleep(PERIOD) => (),
