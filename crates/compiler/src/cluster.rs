@@ -2,8 +2,10 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use vigla_config::{DestinationPolicy, MtlsMode, Service, ServicePort, TlsMode};
-use vigla_dataplane::{Balancer, Cluster, Discovery, Endpoint, Endpoints, UpstreamTls};
+use vigla_config::{AppProtocol, DestinationPolicy, MtlsMode, Service, ServicePort, TlsMode};
+use vigla_dataplane::{
+    Balancer, Cluster, ConnectionPool, Discovery, Endpoint, Endpoints, HttpVersion, UpstreamTls,
+};
 use vigla_model::{Labels, Origin};
 
 use crate::{
@@ -57,11 +59,22 @@ fn cluster(
         connect_timeout: policy
             .and_then(|policy| policy.connect_timeout(port.port, subset))
             .unwrap_or(CONNECT_TIMEOUT),
+        connection_pool: ConnectionPool::default(),
+        outlier: None,
         tls: tls(context, service, port, subset, policy),
         service: Some(service.fqdn.clone()),
         protocol: port.protocol.protocol(),
+        http: http_version(port.protocol),
         origin: Some(origin),
         name,
+    }
+}
+
+/// What requests are sent in to a port that speaks this.
+pub(crate) fn http_version(protocol: AppProtocol) -> HttpVersion {
+    match protocol {
+        AppProtocol::Http2 | AppProtocol::Grpc => HttpVersion::Http2,
+        AppProtocol::Http | AppProtocol::Tcp => HttpVersion::Http1,
     }
 }
 

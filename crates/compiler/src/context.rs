@@ -1,6 +1,6 @@
 //! What every step of one compilation needs.
 
-use vigla_config::{Instance, Service, Snapshot};
+use vigla_config::{Capture, Instance, Service, Snapshot};
 use vigla_dataplane::{Cluster, Endpoints, Listener, Plan, RouteTable, Telemetry};
 use vigla_model::{Fqdn, Origin, PeerIdentity, Reporter};
 
@@ -20,7 +20,7 @@ pub(crate) fn is_gateway(instance: &Instance) -> bool {
     instance
         .sidecar
         .as_ref()
-        .is_some_and(|capture| capture.app.is_empty() && capture.outbound.is_empty())
+        .is_some_and(|capture| *capture == Capture::default())
 }
 
 impl<'a, 'p> Context<'a, 'p> {

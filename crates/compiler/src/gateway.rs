@@ -100,6 +100,7 @@ fn listener(context: &mut Context<'_, '_>, port: u16, servers: &[(Gateway<'_>, S
             certificate: WORKLOAD_SECRET.into(),
             client_roots: Some(ROOTS_SECRET.into()),
         }),
+        authorization: None,
         network: Network::Http(RouteSource::Named(name)),
         origin: origin.clone(),
     };
@@ -109,6 +110,7 @@ fn listener(context: &mut Context<'_, '_>, port: u16, servers: &[(Gateway<'_>, S
         direction: Direction::Gateway,
         chains: vec![chain],
         telemetry: context.telemetry(Reporter::Source, None),
+        tracing: None,
         origin,
     });
 }

@@ -5,7 +5,7 @@ use std::fmt::{self, Write as _};
 use vigla_dataplane::{
     Cluster, Discovery, Endpoint, FilterChain, Forward, HeaderEdits, HeaderMatch, Listener, Network,
     PathMatch, PathRewrite, Plan, RedirectPath, Route, RouteAction, RouteMatch, RouteSource, RouteTable,
-    StringMatch, UpstreamTls,
+    StringMatch, TcpCluster, UpstreamTls,
 };
 use vigla_model::Origin;
 
@@ -67,11 +67,23 @@ fn write_chain(out: &mut String, chain: &FilterChain) -> fmt::Result {
         )?;
     }
     match &chain.network {
-        Network::Tcp { cluster } => write!(out, " -> {cluster}")?,
+        Network::Tcp { clusters } => write_tcp(out, clusters)?,
         Network::Http(RouteSource::Named(name)) => write!(out, " -> routes {name}")?,
         Network::Http(RouteSource::Inline(table)) => write!(out, " -> own routes {}", table.name)?,
     }
     writeln!(out, "{}", from(chain.origin.as_ref()))
+}
+
+fn write_tcp(out: &mut String, clusters: &[TcpCluster]) -> fmt::Result {
+    for (index, cluster) in clusters.iter().enumerate() {
+        let sign = if index == 0 { " -> " } else { ", " };
+        out.push_str(sign);
+        if clusters.len() > 1 {
+            write!(out, "{} ", cluster.weight)?;
+        }
+        write!(out, "{}{}", cluster.cluster, from(cluster.origin.as_ref()))?;
+    }
+    Ok(())
 }
 
 fn write_table(out: &mut String, table: &RouteTable) -> fmt::Result {
@@ -214,6 +226,7 @@ fn write_cluster(out: &mut String, plan: &Plan, cluster: &Cluster) -> fmt::Resul
         UpstreamTls::None => "plain text",
         UpstreamTls::Mesh { auto: true, .. } => "auto mTLS",
         UpstreamTls::Mesh { auto: false, .. } => "mTLS",
+        UpstreamTls::Simple(_) => "TLS",
     };
     writeln!(
         out,
@@ -226,6 +239,12 @@ fn write_cluster(out: &mut String, plan: &Plan, cluster: &Cluster) -> fmt::Resul
     let empty = Vec::new();
     let endpoints = match &cluster.discovery {
         Discovery::Static(endpoints) => endpoints,
+        Discovery::Dns(names) => {
+            for name in names {
+                writeln!(out, "  {}:{} by DNS", name.host, name.port)?;
+            }
+            &empty
+        }
         Discovery::Eds => plan
             .endpoints
             .get(&cluster.name)

@@ -5,9 +5,9 @@ use std::{collections::BTreeSet, net::SocketAddr, sync::Arc, time::Duration};
 
 use vigla_config::{AppProtocol, Attachment, Capture, MtlsMode, ServicePort};
 use vigla_dataplane::{
-    Balancer, ChainMatch, Cluster, Direction, Discovery, DownstreamTls, Endpoint, FilterChain, Forward,
-    HeaderEdits, Listener, Network, ROOTS_SECRET, Route, RouteAction, RouteMatch, RouteSource, RouteTable,
-    UpstreamTls, VirtualHost, WORKLOAD_SECRET, WeightedCluster,
+    Balancer, ChainMatch, Cluster, ConnectionPool, Direction, Discovery, DownstreamTls, Endpoint,
+    FilterChain, Forward, HeaderEdits, Listener, Network, ROOTS_SECRET, Route, RouteAction, RouteMatch,
+    RouteSource, RouteTable, UpstreamTls, VirtualHost, WORKLOAD_SECRET, WeightedCluster,
 };
 use vigla_model::{Fqdn, Reporter};
 
@@ -45,7 +45,7 @@ fn outbound(context: &mut Context<'_, '_>, port: u16, address: SocketAddr) {
     let (network, origin) = match chosen {
         Some((service, service_port)) => {
             let cluster = names::cluster(port, None, service.fqdn.as_str());
-            (Network::Tcp { cluster }, Some(service_port.origin.clone()))
+            (Network::tcp(cluster), Some(service_port.origin.clone()))
         }
         None => {
             let table = table::build(context, port, Attachment::Mesh);
@@ -58,6 +58,7 @@ fn outbound(context: &mut Context<'_, '_>, port: u16, address: SocketAddr) {
         name: "plaintext".into(),
         matches: ChainMatch::default(),
         tls: None,
+        authorization: None,
         network,
         origin: None,
     };
@@ -67,6 +68,7 @@ fn outbound(context: &mut Context<'_, '_>, port: u16, address: SocketAddr) {
         direction: Direction::Outbound,
         chains: vec![chain],
         telemetry: context.telemetry(Reporter::Source, None),
+        tracing: None,
         origin,
     });
 }
@@ -99,10 +101,10 @@ fn inbound(context: &mut Context<'_, '_>, port: u16, app: SocketAddr) {
     let origin = served
         .first()
         .map(|(_, service_port)| service_port.origin.clone());
-    let cluster = names::inbound(port);
+    let name = names::inbound(port);
     context.add_cluster(
         Cluster {
-            name: cluster.clone(),
+            name: name.clone(),
             discovery: Discovery::Static(vec![Endpoint {
                 address: app,
                 identity: context.identity().clone(),
@@ -112,20 +114,23 @@ fn inbound(context: &mut Context<'_, '_>, port: u16, app: SocketAddr) {
             }]),
             balancer: Balancer::RoundRobin,
             connect_timeout: Duration::from_secs(10),
+            connection_pool: ConnectionPool::default(),
+            outlier: None,
             tls: UpstreamTls::None,
             service: service.clone(),
             protocol: protocol.protocol(),
+            http: cluster::http_version(protocol),
             origin: origin.clone(),
         },
         None,
     );
     let network = if protocol.is_http() {
         Network::Http(RouteSource::Inline(Arc::new(inbound_table(
-            cluster,
+            name,
             service.clone(),
         ))))
     } else {
-        Network::Tcp { cluster }
+        Network::tcp(name)
     };
     context.add_listener(Listener {
         name: format!("inbound|{port}").into(),
@@ -133,6 +138,7 @@ fn inbound(context: &mut Context<'_, '_>, port: u16, app: SocketAddr) {
         direction: Direction::Inbound,
         chains: inbound_chains(context, port, &network),
         telemetry: context.telemetry(Reporter::Destination, service),
+        tracing: None,
         origin,
     });
 }
@@ -152,6 +158,7 @@ fn inbound_chains(context: &Context<'_, '_>, port: u16, network: &Network) -> Ve
             certificate: WORKLOAD_SECRET.into(),
             client_roots: Some(ROOTS_SECRET.into()),
         }),
+        authorization: None,
         network: network.clone(),
         origin: policy.origin.clone(),
     };

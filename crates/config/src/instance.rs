@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use vigla_model::{Labels, Namespace, Principal, WorkloadName};
+use vigla_model::{Fqdn, Labels, Namespace, Principal, WorkloadName};
 
 use crate::MeshSettings;
 
@@ -54,19 +54,22 @@ impl Instance {
 
     /// Every address that it or its sidecar uses.
     pub(crate) fn addresses(&self) -> impl Iterator<Item = IpAddr> {
-        let capture = self
-            .sidecar
-            .iter()
-            .flat_map(|capture| capture.app.values().chain(capture.outbound.values()));
+        let capture = self.sidecar.iter().flat_map(|capture| {
+            let outbound = capture.outbound.values().chain(capture.services.values());
+            capture.app.values().chain(outbound)
+        });
         std::iter::once(self.address).chain(self.published.values().chain(capture).map(SocketAddr::ip))
     }
 }
 
 /// How traffic comes to a sidecar when nothing redirects packets: it listens on addresses of its own.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Capture {
     /// Where the application itself listens, by container port.
     pub app: BTreeMap<u16, SocketAddr>,
     /// Where the sidecar takes the application's calls, by service port.
     pub outbound: BTreeMap<u16, SocketAddr>,
+    /// Where the sidecar takes calls of one service only, by its host and port: services whose bytes do not say for
+    /// whom they are (TCP) need an address each when several have the same port.
+    pub services: BTreeMap<(Fqdn, u16), SocketAddr>,
 }

@@ -61,7 +61,8 @@ mod tests {
                 server_names: server_names.iter().map(|name| (*name).into()).collect(),
             },
             tls: None,
-            network: Network::Tcp { cluster: "c".into() },
+            authorization: None,
+            network: Network::tcp("c".into()),
             origin: None,
         }
     }

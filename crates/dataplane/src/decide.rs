@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use crate::{
     Dice, DomainMatch, Forward, HeaderMatch, PathMatch, QueryMatch, RequestHead, RequestHeaders, Route,
-    RouteAction, RouteMatch, Router, StringMatch, VirtualHost, WeightedCluster,
+    RouteAction, RouteMatch, Router, StringMatch, TcpCluster, VirtualHost, WeightedCluster,
 };
 
 /// What becomes of a request.
@@ -115,24 +115,28 @@ where
     Decision::NoRoute(virtual_host)
 }
 
-fn pick_cluster<'t, D: Dice + ?Sized, O: Observer + ?Sized>(
-    forward: &'t Forward,
+/// Picks the cluster of a TCP connection; `None` when there is none with a weight.
+pub fn pick_tcp<'p, D: Dice + ?Sized>(clusters: &'p [TcpCluster], dice: &mut D) -> Option<&'p TcpCluster> {
+    pick(clusters, |cluster| cluster.weight, dice).map(|(picked, _)| picked)
+}
+
+/// One of several by weight, with the sum of the weights. The dice are asked only when there is a choice.
+fn pick<'p, T, D: Dice + ?Sized>(
+    all: &'p [T],
+    weight: impl Fn(&T) -> u32,
     dice: &mut D,
-    observer: &mut O,
-) -> Option<&'t WeightedCluster> {
-    let total = forward
-        .clusters
+) -> Option<(&'p T, u32)> {
+    let total = all
         .iter()
-        .fold(0u32, |sum, cluster| sum.saturating_add(cluster.weight));
-    let picked = match forward.clusters.as_slice() {
+        .fold(0u32, |sum, candidate| sum.saturating_add(weight(candidate)));
+    let picked = match all {
         [only] => only,
-        [] => return None,
         _ if total == 0 => return None,
         several => {
             let mut rest = dice.roll(total);
             several
                 .iter()
-                .find(|cluster| match rest.checked_sub(cluster.weight) {
+                .find(|candidate| match rest.checked_sub(weight(candidate)) {
                     Some(left) => {
                         rest = left;
                         false
@@ -141,6 +145,15 @@ fn pick_cluster<'t, D: Dice + ?Sized, O: Observer + ?Sized>(
                 })?
         }
     };
+    Some((picked, total))
+}
+
+fn pick_cluster<'t, D: Dice + ?Sized, O: Observer + ?Sized>(
+    forward: &'t Forward,
+    dice: &mut D,
+    observer: &mut O,
+) -> Option<&'t WeightedCluster> {
+    let (picked, total) = pick(&forward.clusters, |cluster| cluster.weight, dice)?;
     observer.picked(picked, total);
     Some(picked)
 }

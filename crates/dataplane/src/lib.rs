@@ -3,6 +3,7 @@
 //! The compiler makes plans, `xds` carries them as Envoy messages and reads them back, [`decide`] routes real
 //! requests in `vigla-proxy` and answers the simulator. No sockets, no clock, no chance: dice are an argument.
 
+mod authorize;
 mod balance;
 mod chain;
 mod decide;
@@ -16,9 +17,12 @@ mod request;
 mod retry;
 mod router;
 
+pub use authorize::{
+    AuthorizationObserver, ConnectionFacts, DENIED_BODY, Verdict, authorize, authorize_connection,
+};
 pub use balance::{Candidate, Lot};
 pub use chain::{FirstBytes, find_chain};
-pub use decide::{Decision, Matched, Mismatch, NoObserver, Observer, decide};
+pub use decide::{Decision, Matched, Mismatch, NoObserver, Observer, decide, pick_tcp};
 pub use dice::Dice;
 pub use edit::{HeaderStore, apply_edits};
 pub use fault::{FaultRoll, roll_fault};

@@ -1,8 +1,14 @@
 //! The plan of one proxy as plain values; every part carries its origin.
 
+mod authorization;
+mod cluster;
+
 use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
 
-use vigla_model::{Fqdn, Origin, PeerIdentity, Principal, Protocol, Reporter};
+use vigla_model::{Fqdn, Origin, PeerIdentity, Reporter};
+
+pub use authorization::*;
+pub use cluster::*;
 
 /// Everything that one proxy is to do. Parts are shared (`Arc`), so plans of one class cost pointers.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -31,6 +37,8 @@ pub struct Listener {
     pub chains: Vec<FilterChain>,
     /// Labels under which this listener counts.
     pub telemetry: Telemetry,
+    /// Spans for its requests; `None`: none are made, headers of callers pass through.
+    pub tracing: Option<Tracing>,
     /// The object that made the listener, when there is one.
     pub origin: Option<Origin>,
 }
@@ -57,6 +65,30 @@ pub struct Telemetry {
     pub service: Option<Fqdn>,
 }
 
+/// Spans of requests, by OpenTelemetry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tracing {
+    /// Share of the traces that start here which are recorded, in millionths. A caller's own decision counts first.
+    pub sampling: u32,
+    /// Where spans go, by OTLP over gRPC. Envoy reaches it by the cluster [`Tracing::cluster`], which stands in the
+    /// same plan.
+    pub collector: SocketAddr,
+    /// `service.name` of the spans, such as `reviews.bookinfo`.
+    pub service: Arc<str>,
+}
+
+impl Tracing {
+    /// Name of the cluster of a collector, such as `otlp|127.0.0.1:4317`.
+    pub fn cluster(collector: SocketAddr) -> Arc<str> {
+        format!("otlp|{collector}").into()
+    }
+
+    /// The collector that such a name means.
+    pub fn collector_of(cluster: &str) -> Option<SocketAddr> {
+        cluster.strip_prefix("otlp|")?.parse().ok()
+    }
+}
+
 /// What is done with a connection that matches.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FilterChain {
@@ -66,6 +98,9 @@ pub struct FilterChain {
     pub matches: ChainMatch,
     /// TLS that is terminated here; `None` for plain text.
     pub tls: Option<DownstreamTls>,
+    /// Who may call, and what; `None`: everybody, everything. HTTP chains ask for each request, TCP chains when the
+    /// connection opens.
+    pub authorization: Option<Arc<Authorization>>,
     /// What reads the bytes.
     pub network: Network,
     /// The object that decided the chain: a PeerAuthentication, a Gateway server; `None` for a default.
@@ -100,11 +135,34 @@ pub const ROOTS_SECRET: &str = "ROOTCA";
 pub enum Network {
     /// HTTP with routes.
     Http(RouteSource),
-    /// Bytes to one cluster.
+    /// Bytes, to one cluster for each connection.
     Tcp {
-        /// Name of the cluster.
-        cluster: Arc<str>,
+        /// Clusters by weight; at least one.
+        clusters: Vec<TcpCluster>,
     },
+}
+
+/// One destination of a TCP chain.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TcpCluster {
+    /// Name of the cluster. It may be missing from the plan: then connections are closed (`NC`).
+    pub cluster: Arc<str>,
+    /// Share of the connections among the weights; at least 1.
+    pub weight: u32,
+    /// The destination in the rule; `None` for a default.
+    pub origin: Option<Origin>,
+}
+
+impl Network {
+    /// TCP to one cluster.
+    pub fn tcp(cluster: Arc<str>) -> Self {
+        let clusters = vec![TcpCluster {
+            cluster,
+            weight: 100,
+            origin: None,
+        }];
+        Self::Tcp { clusters }
+    }
 }
 
 /// Where an HTTP listener has its routes from.
@@ -336,6 +394,25 @@ pub struct Retry {
     pub statuses: Vec<u16>,
     /// Limit of one try; `None`: the route's.
     pub per_try_timeout: Option<Duration>,
+    /// Bytes of a request's body that are kept for another try. A longer body is sent on as it comes, and its request
+    /// is not tried again once more than this has been read.
+    pub body_limit: u32,
+}
+
+/// Our [`Retry::body_limit`]: what JSON calls and nearly all gRPC messages fit in, while a thousand requests that wait
+/// for an answer hold at most 64 MB.
+pub const RETRY_BODY_LIMIT: u32 = 64 << 10;
+
+impl Default for Retry {
+    fn default() -> Self {
+        Self {
+            attempts: 0,
+            on: Vec::new(),
+            statuses: Vec::new(),
+            per_try_timeout: None,
+            body_limit: RETRY_BODY_LIMIT,
+        }
+    }
 }
 
 /// Faults to inject, delay first.
@@ -347,85 +424,6 @@ pub struct Fault {
     pub abort: Option<(u32, u16)>,
     /// The fault in the rule.
     pub origin: Option<Origin>,
-}
-
-/// Where requests can be sent: endpoints under one policy (Envoy's Cluster).
-#[derive(Debug, Clone, PartialEq)]
-pub struct Cluster {
-    /// Name.
-    pub name: Arc<str>,
-    /// How endpoints are found.
-    pub discovery: Discovery,
-    /// How an endpoint is picked.
-    pub balancer: Balancer,
-    /// Limit for a connection.
-    pub connect_timeout: Duration,
-    /// TLS towards the endpoints.
-    pub tls: UpstreamTls,
-    /// Service that the cluster belongs to, when there is one.
-    pub service: Option<Fqdn>,
-    /// What is spoken to the endpoints.
-    pub protocol: Protocol,
-    /// The DestinationRule or Service that made it.
-    pub origin: Option<Origin>,
-}
-
-/// How a cluster's endpoints are found.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Discovery {
-    /// From [`Plan::endpoints`], delivered by EDS.
-    Eds,
-    /// Written in the cluster.
-    Static(Vec<Endpoint>),
-}
-
-/// How an endpoint is picked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Balancer {
-    /// The less busy of two picked by chance (Istio's default).
-    LeastRequest,
-    /// One after the other.
-    RoundRobin,
-    /// By chance.
-    Random,
-}
-
-/// TLS towards endpoints.
-#[derive(Debug, Clone, PartialEq)]
-pub enum UpstreamTls {
-    /// Plain text.
-    None,
-    /// The mesh's mutual TLS; with `auto` only towards endpoints that have a sidecar.
-    Mesh {
-        /// True: endpoints without sidecar get plain text (auto mTLS); false: all get TLS (`ISTIO_MUTUAL`).
-        auto: bool,
-        /// Server name sent: `outbound_.9080_.v1_.reviews.bookinfo.svc.cluster.local`.
-        sni: Arc<str>,
-        /// SPIFFE ids that an endpoint may show; never empty.
-        principals: Vec<Principal>,
-    },
-}
-
-/// The endpoints of a cluster (Envoy's ClusterLoadAssignment).
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Endpoints {
-    /// Endpoints in a stable order.
-    pub endpoints: Vec<Endpoint>,
-}
-
-/// One address that serves.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Endpoint {
-    /// Where it listens.
-    pub address: SocketAddr,
-    /// Who it is, for metrics (`destination_*`).
-    pub identity: PeerIdentity,
-    /// Whether a sidecar terminates the mesh's TLS there.
-    pub mesh_tls: bool,
-    /// Share among the endpoints; at least 1.
-    pub weight: u32,
-    /// False: it exists but must not be picked.
-    pub healthy: bool,
 }
 
 /// A regular expression in the syntax that RE2 and Rust share; matches the whole text.

@@ -117,7 +117,7 @@ mod tests {
                 attempts: 2,
                 on: on.split(',').map(Into::into).collect(),
                 statuses: vec![503],
-                per_try_timeout: None,
+                ..Retry::default()
             };
             assert_eq!(may_retry(&retry, outcome), want, "{on} {outcome:?}");
         }

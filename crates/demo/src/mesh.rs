@@ -202,6 +202,7 @@ fn member(
         sidecar: sidecar.then(|| Capture {
             app: places.app.clone(),
             outbound: places.outbound.clone(),
+            ..Capture::default()
         }),
         published: places.published.clone(),
         ready: true,

@@ -6,9 +6,9 @@ use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use vigla_dataplane::{
-    Balancer, ChainMatch, Cluster, Direction, Discovery, Endpoint, FilterChain, Forward, HeaderEdits,
-    Listener, Network, Plan, Retry, Route, RouteAction, RouteMatch, RouteSource, RouteTable, Telemetry,
-    UpstreamTls, VirtualHost, WeightedCluster,
+    Balancer, ChainMatch, Cluster, ConnectionPool, Direction, Discovery, Endpoint, FilterChain, Forward,
+    HeaderEdits, HttpVersion, Listener, Network, Plan, Retry, Route, RouteAction, RouteMatch, RouteSource,
+    RouteTable, Telemetry, UpstreamTls, VirtualHost, WeightedCluster,
 };
 use vigla_model::{PeerIdentity, Protocol, Reporter};
 use vigla_proxy::{AccessLogOptions, Proxy, ProxyOptions};
@@ -72,7 +72,7 @@ fn plan(listen: SocketAddr, upstream: SocketAddr) -> Plan {
             .map(Into::into)
             .into(),
             statuses: vec![503],
-            per_try_timeout: None,
+            ..Retry::default()
         }),
         ..Forward::default()
     };
@@ -101,6 +101,7 @@ fn plan(listen: SocketAddr, upstream: SocketAddr) -> Plan {
             name: "default".into(),
             matches: ChainMatch::default(),
             tls: None,
+            authorization: None,
             network: Network::Http(RouteSource::Inline(Arc::new(table))),
             origin: None,
         }],
@@ -109,6 +110,7 @@ fn plan(listen: SocketAddr, upstream: SocketAddr) -> Plan {
             local: identity("client"),
             service: None,
         },
+        tracing: None,
         origin: None,
     };
     let endpoint = Endpoint {
@@ -123,9 +125,12 @@ fn plan(listen: SocketAddr, upstream: SocketAddr) -> Plan {
         discovery: Discovery::Static(vec![endpoint]),
         balancer: Balancer::LeastRequest,
         connect_timeout: Duration::from_secs(1),
+        connection_pool: ConnectionPool::default(),
+        outlier: None,
         tls: UpstreamTls::None,
         service: Some("server.default.svc.cluster.local".into()),
         protocol: Protocol::Http,
+        http: HttpVersion::Http1,
         origin: None,
     };
     Plan {

@@ -230,6 +230,9 @@ fn build_cluster(
     same_secrets: bool,
 ) -> Arc<ClusterConfig> {
     let endpoints = match &cluster.discovery {
+        // Nothing goes in plain text that was to be sent by TLS.
+        _ if matches!(cluster.tls, UpstreamTls::Simple(_)) => Arc::default(),
+        Discovery::Dns(_) => Arc::default(),
         Discovery::Eds => plan.endpoints.get(&cluster.name).cloned().unwrap_or_default(),
         Discovery::Static(endpoints) => Arc::new(Endpoints {
             endpoints: endpoints.clone(),

@@ -39,7 +39,13 @@ fn dump_chain(chain: &FilterChain) -> Value {
     let network = match &chain.network {
         Network::Http(RouteSource::Named(name)) => json!({ "http": { "route_table": name } }),
         Network::Http(RouteSource::Inline(table)) => json!({ "http": dump_table(table) }),
-        Network::Tcp { cluster } => json!({ "tcp": { "cluster": cluster } }),
+        Network::Tcp { clusters } => {
+            let clusters: Vec<_> = clusters
+                .iter()
+                .map(|cluster| json!({ "cluster": cluster.cluster, "weight": cluster.weight }))
+                .collect();
+            json!({ "tcp": clusters })
+        }
     };
     json!({
         "name": chain.name,
@@ -97,10 +103,19 @@ fn dump_route(route: &Route) -> Value {
 fn dump_cluster(cluster: &Cluster) -> Value {
     let endpoints = match &cluster.discovery {
         Discovery::Eds => json!("eds"),
+        Discovery::Dns(names) => json!(
+            names
+                .iter()
+                .map(|name| format!("{}:{}", name.host, name.port))
+                .collect::<Vec<_>>()
+        ),
         Discovery::Static(endpoints) => json!(endpoints.iter().map(dump_endpoint).collect::<Vec<_>>()),
     };
     let tls = match &cluster.tls {
         UpstreamTls::None => Value::Null,
+        UpstreamTls::Simple(origination) => {
+            json!({ "sni": origination.sni, "names": origination.subject_alt_names })
+        }
         UpstreamTls::Mesh {
             auto,
             sni,

@@ -257,7 +257,8 @@ async fn connection(worker: &Rc<Worker>, listener: &ListenerState, stream: TcpSt
 async fn hand_on<T: AsyncRead + AsyncWrite + Unpin + 'static>(stream: T, downstream: Rc<Downstream>) {
     let cluster = match &downstream.chain.shape.borrow().network {
         Network::Http(_) => None,
-        Network::Tcp { cluster } => Some(cluster.clone()),
+        // One is enough until connections are dealt out by weight.
+        Network::Tcp { clusters } => clusters.first().map(|first| first.cluster.clone()),
     };
     match cluster {
         None => serve(stream, downstream).await,

@@ -113,6 +113,7 @@ fn instance(
     let capture = Capture {
         app: at(2, &ports_of(mesh, workload)),
         outbound: at(3, outbound),
+        ..Capture::default()
     };
     Instance {
         name: format!("{}-{replica}", workload.name).into(),
@@ -124,10 +125,7 @@ fn instance(
         sidecar: match kind_of(mesh, workload) {
             Kind::Plain => None,
             Kind::Sidecar => Some(capture),
-            Kind::Gateway => Some(Capture {
-                app: BTreeMap::new(),
-                outbound: BTreeMap::new(),
-            }),
+            Kind::Gateway => Some(Capture::default()),
         },
         published: BTreeMap::new(),
         ready: true,

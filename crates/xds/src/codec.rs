@@ -75,28 +75,35 @@ pub(crate) fn flag(value: bool) -> Option<protobuf::BoolValue> {
 }
 
 pub(crate) fn write_address(at: SocketAddr) -> Address {
+    write_name(&at.ip().to_string(), at.port())
+}
+
+/// An address by a name in DNS.
+pub(crate) fn write_name(host: &str, port: u16) -> Address {
     Address {
         address: Some(address::Address::SocketAddress(SocketAddress {
-            address: at.ip().to_string(),
-            port_specifier: Some(PortSpecifier::PortValue(at.port().into())),
+            address: host.to_owned(),
+            port_specifier: Some(PortSpecifier::PortValue(port.into())),
             ..SocketAddress::default()
         })),
     }
 }
 
 pub(crate) fn read_address(address: Option<&Address>) -> Result<SocketAddr, Reason> {
+    let (host, port) = read_name(address)?;
+    let ip = host.parse().map_err(|_| format!("`{host}` is no IP address"))?;
+    Ok(SocketAddr::new(ip, port))
+}
+
+pub(crate) fn read_name(address: Option<&Address>) -> Result<(&str, u16), Reason> {
     let Some(address::Address::SocketAddress(socket)) = address.and_then(|a| a.address.as_ref()) else {
         return Err("the address is no socket address".to_owned());
     };
     let Some(PortSpecifier::PortValue(port)) = socket.port_specifier else {
         return Err("the address has no port number".to_owned());
     };
-    let ip = socket
-        .address
-        .parse()
-        .map_err(|_| format!("`{}` is no IP address", socket.address))?;
     let port = u16::try_from(port).map_err(|_| format!("{port} is no port"))?;
-    Ok(SocketAddr::new(ip, port))
+    Ok((&socket.address, port))
 }
 
 /// "From the stream that brought this". Without a deadline: a proxy that waits is better than one that takes

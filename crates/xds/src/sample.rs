@@ -109,6 +109,7 @@ pub(crate) fn routes() -> Vec<Route> {
             on: vec!["connect-failure".into(), "retriable-status-codes".into()],
             statuses: vec![503],
             per_try_timeout: Some(Duration::from_millis(250)),
+            body_limit: 1024,
         }),
         path: Some(PathRewrite::Prefix("/v2".into())),
         authority: Some("other".into()),
@@ -124,12 +125,7 @@ pub(crate) fn routes() -> Vec<Route> {
             pattern: Pattern::new("/(.)/").unwrap(),
             substitution: r"/\1\1/".into(),
         }),
-        retry: Some(Retry {
-            attempts: 0,
-            on: Vec::new(),
-            statuses: Vec::new(),
-            per_try_timeout: None,
-        }),
+        retry: Some(Retry::default()),
         ..Forward::default()
     };
     let redirect = Redirect {
@@ -219,6 +215,7 @@ fn chain(name: &str, tls: Option<bool>, mutual: bool, network: Network) -> Filte
             certificate: WORKLOAD_SECRET.into(),
             client_roots: mutual.then(|| ROOTS_SECRET.into()),
         }),
+        authorization: None,
         network,
         origin: origin("PeerAuthentication", "spec.mtls", Some(3)),
     }
@@ -240,6 +237,7 @@ fn listener(name: &str, address: &str, direction: Direction, chains: Vec<FilterC
             local: identity("productpage-v1"),
             service: inbound.then(|| Fqdn::new(REVIEWS)),
         },
+        tracing: None,
         origin: None,
     }
 }
@@ -250,9 +248,16 @@ pub(crate) fn cluster(name: &str, discovery: Discovery, tls: UpstreamTls, protoc
         discovery,
         balancer: Balancer::LeastRequest,
         connect_timeout: Duration::from_secs(10),
+        connection_pool: ConnectionPool::default(),
+        outlier: None,
         tls,
         service: Some(Fqdn::new(REVIEWS)),
         protocol,
+        http: if protocol == Protocol::Grpc {
+            HttpVersion::Http2
+        } else {
+            HttpVersion::Http1
+        },
         origin: origin("DestinationRule", "spec.subsets[0]", Some(9)),
     }
 }
@@ -293,9 +298,7 @@ pub(crate) fn plan(base: u16) -> Plan {
         let routes = vec![route("default", RouteMatch::default(), to_app)];
         Network::Http(RouteSource::Inline(Arc::new(table(&app, &["*"], routes))))
     };
-    let tcp = || Network::Tcp {
-        cluster: Arc::clone(&app),
-    };
+    let tcp = || Network::tcp(Arc::clone(&app));
     let mut sni = chain("sni", Some(true), false, tcp());
     sni.matches.server_names = vec!["a.example".into(), "*.b.example".into()];
     let named = |name: &str| Network::Http(RouteSource::Named(name.into()));

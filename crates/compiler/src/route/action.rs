@@ -186,7 +186,7 @@ pub(super) fn default_retry() -> Retry {
         attempts: 2,
         on: RETRY_ON.map(Arc::from).to_vec(),
         statuses: vec![503],
-        per_try_timeout: None,
+        ..Retry::default()
     }
 }
 

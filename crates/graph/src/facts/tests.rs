@@ -51,6 +51,7 @@ fn instance(workload: &str, address: [u8; 4], sidecar: bool) -> Instance {
     let capture = vigla_config::Capture {
         app: BTreeMap::new(),
         outbound: [(80, outbound)].into(),
+        ..vigla_config::Capture::default()
     };
     Instance {
         name: format!("{workload}-0").into(),

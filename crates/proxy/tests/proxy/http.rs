@@ -152,6 +152,7 @@ async fn what_goes_wrong_has_envoys_flag() {
             on: vec!["5xx".into()],
             statuses: Vec::new(),
             per_try_timeout: Some(Duration::from_millis(50)),
+            ..Retry::default()
         });
     });
     let terminated = "upstream_reset_before_response_started{connection_termination}";
@@ -227,7 +228,7 @@ fn retrying(attempts: u32, on: &str) -> Route {
             attempts,
             on: vec![on.into()],
             statuses: Vec::new(),
-            per_try_timeout: None,
+            ..Retry::default()
         }),
         ..forward()
     }))

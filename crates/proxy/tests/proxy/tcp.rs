@@ -20,9 +20,7 @@ async fn bytes_and_connections_are_counted() {
         tokio::io::copy(&mut read, &mut write).await.unwrap();
     });
     let mut world = World::new();
-    let network = Network::Tcp {
-        cluster: "mongo".into(),
-    };
+    let network = Network::tcp("mongo".into());
     let chains = vec![chain("default", None, None, network)];
     let address = world.listen(listener(
         "outbound|27017",
@@ -67,9 +65,7 @@ async fn bytes_and_connections_are_counted() {
 #[tokio::test]
 async fn a_connection_that_goes_nowhere_is_closed_and_flagged() {
     let mut world = World::new();
-    let network = Network::Tcp {
-        cluster: "mongo".into(),
-    };
+    let network = Network::tcp("mongo".into());
     let chains = vec![chain("default", None, None, network)];
     let address = world.listen(listener(
         "outbound|27017",

@@ -157,6 +157,7 @@ pub(crate) fn listener(
             local,
             service: (direction == Direction::Inbound).then(|| "reviews.bookinfo.svc.cluster.local".into()),
         },
+        tracing: None,
         origin: None,
     }
 }
@@ -174,6 +175,7 @@ pub(crate) fn chain(
             server_names: Vec::new(),
         },
         tls,
+        authorization: None,
         network,
         origin: None,
     }
@@ -230,9 +232,12 @@ pub(crate) fn cluster(name: &str) -> Cluster {
         discovery: Discovery::Eds,
         balancer: Balancer::RoundRobin,
         connect_timeout: Duration::from_secs(1),
+        connection_pool: ConnectionPool::default(),
+        outlier: None,
         tls: UpstreamTls::None,
         service: Some("reviews.bookinfo.svc.cluster.local".into()),
         protocol: Protocol::Http,
+        http: HttpVersion::Http1,
         origin: None,
     }
 }

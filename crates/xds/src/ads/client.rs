@@ -354,7 +354,8 @@ fn listener_secrets(listener: &Listener) -> Vec<Arc<str>> {
 
 fn cluster_secrets(cluster: &Cluster) -> Vec<Arc<str>> {
     match cluster.tls {
-        UpstreamTls::None => Vec::new(),
+        // Files are no secrets of the stream.
+        UpstreamTls::None | UpstreamTls::Simple(_) => Vec::new(),
         UpstreamTls::Mesh { .. } => vec![WORKLOAD_SECRET.into(), ROOTS_SECRET.into()],
     }
 }

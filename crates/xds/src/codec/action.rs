@@ -219,6 +219,7 @@ fn read_retry(message: &RetryPolicy) -> Result<Retry, Reason> {
             .map(status)
             .collect::<Result<_, _>>()?,
         per_try_timeout: message.per_try_timeout.as_ref().map(read_duration).transpose()?,
+        ..Retry::default()
     })
 }
 

@@ -22,13 +22,13 @@ use envoy_types::pb::envoy::{
     },
     r#type::v3::Percent,
 };
-use vigla_dataplane::{Balancer, Cluster, Discovery, UpstreamTls};
+use vigla_dataplane::{Balancer, Cluster, ConnectionPool, Discovery, HttpVersion, UpstreamTls};
 use vigla_model::Protocol;
 
 use super::{
     Reason, endpoint, from_ads,
     metadata::{self, Fields, VIGLA},
-    number, pack, read_duration, tls, write_duration,
+    number, pack, read_duration, tls, unpack, write_duration,
 };
 
 /// Key of a cluster's HTTP options.
@@ -45,15 +45,23 @@ pub(crate) fn write(cluster: &Cluster) -> Message {
             DiscoveryType::Static,
             Some(endpoint::write(&cluster.name, endpoints)),
         ),
+        Discovery::Dns(names) => (
+            DiscoveryType::StrictDns,
+            Some(endpoint::write_names(&cluster.name, names)),
+        ),
     };
     let (transport_socket, transport_socket_matches) = match &cluster.tls {
         UpstreamTls::None => (None, Vec::new()),
+        UpstreamTls::Simple(origination) => (
+            Some(tls::write_origination(origination, alpn(cluster))),
+            Vec::new(),
+        ),
         UpstreamTls::Mesh {
             auto,
             sni,
             principals,
         } => {
-            let mesh = tls::write_upstream(sni, principals, cluster.protocol);
+            let mesh = tls::write_upstream(sni, principals, alpn(cluster));
             if *auto {
                 (None, by_endpoint(mesh))
             } else {
@@ -82,7 +90,7 @@ pub(crate) fn write(cluster: &Cluster) -> Message {
         transport_socket,
         transport_socket_matches,
         metadata: metadata::write(vigla, cluster.origin.as_ref()),
-        typed_extension_protocol_options: http_options(cluster.protocol),
+        typed_extension_protocol_options: http_options(cluster),
         // As in Istio: nothing is shed, and no traffic goes to unhealthy endpoints, unless a rule says so.
         circuit_breakers: Some(CircuitBreakers {
             thresholds: vec![Thresholds {
@@ -110,6 +118,14 @@ pub(crate) fn read(message: &Message) -> Result<Cluster, Reason> {
             let endpoints = message.load_assignment.as_ref().map(endpoint::read).transpose()?;
             Discovery::Static(endpoints.unwrap_or_default())
         }
+        Some(ClusterDiscoveryType::Type(kind)) if kind == i32::from(DiscoveryType::StrictDns) => {
+            let names = message
+                .load_assignment
+                .as_ref()
+                .map(endpoint::read_names)
+                .transpose()?;
+            Discovery::Dns(names.unwrap_or_default())
+        }
         _ => return Err("endpoints are found in a way that is not supported".to_owned()),
     };
     Ok(Cluster {
@@ -125,6 +141,8 @@ pub(crate) fn read(message: &Message) -> Result<Cluster, Reason> {
             Some(timeout) => read_duration(timeout)?,
             None => std::time::Duration::from_secs(5), // Envoy's default.
         },
+        connection_pool: ConnectionPool::default(),
+        outlier: None,
         tls: read_tls(message)?,
         service: metadata::read_service(metadata),
         protocol: match metadata::find(metadata, VIGLA, "protocol") {
@@ -132,6 +150,7 @@ pub(crate) fn read(message: &Message) -> Result<Cluster, Reason> {
             Some("grpc") => Protocol::Grpc,
             _ => Protocol::Http,
         },
+        http: read_http_version(message)?,
         origin: metadata::read_origin(metadata),
     })
 }
@@ -159,6 +178,9 @@ fn read_tls(message: &Message) -> Result<UpstreamTls, Reason> {
     ) {
         (None, []) => return Ok(UpstreamTls::None),
         (Some(socket), []) if *socket == tls::write_plaintext() => return Ok(UpstreamTls::None),
+        (Some(socket), []) if !tls::is_of_mesh(socket)? => {
+            return tls::read_origination(socket).map(UpstreamTls::Simple);
+        }
         (Some(socket), []) => (false, socket),
         (None, [mesh, plain])
             if mesh.r#match.as_ref() == Some(&endpoint::mesh_tls())
@@ -181,11 +203,22 @@ fn read_tls(message: &Message) -> Result<UpstreamTls, Reason> {
     })
 }
 
-fn http_options(protocol: Protocol) -> HashMap<String, envoy_types::pb::google::protobuf::Any> {
-    let protocol_config = match protocol {
-        Protocol::Http => ProtocolConfig::HttpProtocolOptions(Http1ProtocolOptions::default()),
-        Protocol::Grpc => ProtocolConfig::Http2ProtocolOptions(Http2ProtocolOptions::default()),
-        Protocol::Tcp => return HashMap::new(),
+/// Versions of HTTP that a TLS hello offers.
+fn alpn(cluster: &Cluster) -> &'static [&'static str] {
+    match (cluster.protocol, cluster.http) {
+        (Protocol::Tcp, _) => &[],
+        (_, HttpVersion::Http1) => &["http/1.1"],
+        (_, HttpVersion::Http2) => &["h2"],
+    }
+}
+
+fn http_options(cluster: &Cluster) -> HashMap<String, envoy_types::pb::google::protobuf::Any> {
+    if cluster.protocol == Protocol::Tcp {
+        return HashMap::new();
+    }
+    let protocol_config = match cluster.http {
+        HttpVersion::Http1 => ProtocolConfig::HttpProtocolOptions(Http1ProtocolOptions::default()),
+        HttpVersion::Http2 => ProtocolConfig::Http2ProtocolOptions(Http2ProtocolOptions::default()),
     };
     let options = HttpProtocolOptions {
         upstream_protocol_options: Some(UpstreamProtocolOptions::ExplicitHttpConfig(ExplicitHttpConfig {
@@ -194,4 +227,17 @@ fn http_options(protocol: Protocol) -> HashMap<String, envoy_types::pb::google::
         ..HttpProtocolOptions::default()
     };
     HashMap::from([(HTTP_OPTIONS.to_owned(), pack(&options))])
+}
+
+fn read_http_version(message: &Message) -> Result<HttpVersion, Reason> {
+    let Some(any) = message.typed_extension_protocol_options.get(HTTP_OPTIONS) else {
+        return Ok(HttpVersion::Http1);
+    };
+    let options: HttpProtocolOptions = unpack(any)?;
+    match options.upstream_protocol_options {
+        Some(UpstreamProtocolOptions::ExplicitHttpConfig(ExplicitHttpConfig {
+            protocol_config: Some(ProtocolConfig::Http2ProtocolOptions(_)),
+        })) => Ok(HttpVersion::Http2),
+        _ => Ok(HttpVersion::Http1),
+    }
 }

@@ -10,12 +10,12 @@ use envoy_types::pb::{
     },
     google::protobuf::Struct,
 };
-use vigla_dataplane::Endpoint;
+use vigla_dataplane::{DnsEndpoint, Endpoint};
 
 use super::{
     Reason,
     metadata::{self, Fields},
-    number, read_address, required, write_address,
+    number, read_address, read_name, required, write_address, write_name,
 };
 
 /// Where Envoy looks for the kind of transport that an endpoint wants (auto mTLS).
@@ -26,11 +26,15 @@ const TLS_MODE: &str = "tlsMode";
 const TLS_MODE_MESH: &str = "istio";
 
 pub(crate) fn write(cluster: &str, endpoints: &[Endpoint]) -> ClusterLoadAssignment {
-    let localities = if endpoints.is_empty() {
+    assignment(cluster, endpoints.iter().map(write_endpoint).collect())
+}
+
+fn assignment(cluster: &str, lb_endpoints: Vec<LbEndpoint>) -> ClusterLoadAssignment {
+    let localities = if lb_endpoints.is_empty() {
         Vec::new()
     } else {
         vec![LocalityLbEndpoints {
-            lb_endpoints: endpoints.iter().map(write_endpoint).collect(),
+            lb_endpoints,
             ..LocalityLbEndpoints::default()
         }]
     };
@@ -42,14 +46,47 @@ pub(crate) fn write(cluster: &str, endpoints: &[Endpoint]) -> ClusterLoadAssignm
 }
 
 pub(crate) fn read(message: &ClusterLoadAssignment) -> Result<Vec<Endpoint>, Reason> {
+    all(message)?.map(read_endpoint).collect()
+}
+
+fn all(message: &ClusterLoadAssignment) -> Result<impl Iterator<Item = &LbEndpoint>, Reason> {
     if message.endpoints.iter().any(|locality| locality.priority != 0) {
         return Err("endpoints have priorities: not supported".to_owned());
     }
-    let endpoints = message
+    Ok(message
         .endpoints
         .iter()
-        .flat_map(|locality| &locality.lb_endpoints);
-    endpoints.map(read_endpoint).collect()
+        .flat_map(|locality| &locality.lb_endpoints))
+}
+
+/// Endpoints by their names in DNS.
+pub(crate) fn write_names(cluster: &str, names: &[DnsEndpoint]) -> ClusterLoadAssignment {
+    let write = |name: &DnsEndpoint| LbEndpoint {
+        host_identifier: Some(HostIdentifier::Endpoint(Address {
+            address: Some(write_name(&name.host, name.port)),
+            ..Address::default()
+        })),
+        metadata: metadata::write(Fields::default().identity(&name.identity), None),
+        load_balancing_weight: number(name.weight),
+        ..LbEndpoint::default()
+    };
+    assignment(cluster, names.iter().map(write).collect())
+}
+
+pub(crate) fn read_names(message: &ClusterLoadAssignment) -> Result<Vec<DnsEndpoint>, Reason> {
+    let read = |endpoint: &LbEndpoint| {
+        let Some(HostIdentifier::Endpoint(address)) = &endpoint.host_identifier else {
+            return Err("an endpoint has no address".to_owned());
+        };
+        let (host, port) = read_name(address.address.as_ref())?;
+        Ok(DnsEndpoint {
+            host: host.into(),
+            port,
+            identity: metadata::read_identity(endpoint.metadata.as_ref())?,
+            weight: endpoint.load_balancing_weight.map_or(1, |weight| weight.value),
+        })
+    };
+    all(message)?.map(read).collect()
 }
 
 /// What endpoints with a sidecar carry, and what a cluster's TLS socket asks for.

@@ -100,6 +100,7 @@ pub(crate) fn read(message: &Message) -> Result<Listener, Reason> {
             local: metadata::read_identity(metadata)?,
             service: metadata::read_service(metadata),
         },
+        tracing: None,
         origin: metadata::read_origin(metadata),
     })
 }
@@ -164,6 +165,7 @@ fn read_chain(message: &ChainMessage) -> Result<FilterChain, Reason> {
             Some(socket) if !is_plain(socket) => Some(tls::read_downstream(socket)?),
             _ => None,
         },
+        authorization: None,
         network: network::read(filter)?,
         origin: metadata::read_origin(message.metadata.as_ref()),
     })

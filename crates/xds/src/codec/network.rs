@@ -25,7 +25,10 @@ use envoy_types::pb::{
                 },
                 tcp_proxy::v3::{
                     TcpProxy,
-                    tcp_proxy::{ClusterSpecifier, TcpAccessLogOptions},
+                    tcp_proxy::{
+                        ClusterSpecifier, TcpAccessLogOptions, WeightedCluster,
+                        weighted_cluster::ClusterWeight,
+                    },
                 },
             },
         },
@@ -34,9 +37,13 @@ use envoy_types::pb::{
 };
 use prost::Name;
 use std::sync::Arc;
-use vigla_dataplane::{Direction, FilterChain, Listener, Network, RouteSource};
+use vigla_dataplane::{Direction, FilterChain, Listener, Network, RouteSource, TcpCluster};
 
-use super::{Reason, access_log, flag, from_ads, headers, pack, required, route, stats, unpack};
+use super::{
+    Reason, access_log, flag, from_ads, headers,
+    metadata::{self, Fields},
+    pack, required, route, stats, unpack,
+};
 use crate::EncodeOptions;
 
 /// Header by which a plaintext caller says who it is.
@@ -50,9 +57,9 @@ pub(crate) fn write(listener: &Listener, chain: &FilterChain, options: EncodeOpt
             "envoy.filters.network.http_connection_manager",
             pack(&write_http(listener, chain, source, options)),
         ),
-        Network::Tcp { cluster } => filter(
+        Network::Tcp { clusters } => filter(
             "envoy.filters.network.tcp_proxy",
-            pack(&write_tcp(listener, chain, cluster, options)),
+            pack(&write_tcp(listener, chain, clusters, options)),
         ),
     }
 }
@@ -64,10 +71,7 @@ pub(crate) fn read(message: &Filter) -> Result<Network, Reason> {
     if any.type_url == HttpConnectionManager::type_url() {
         read_http(unpack(any)?).map(Network::Http)
     } else if any.type_url == TcpProxy::type_url() {
-        match unpack::<TcpProxy>(any)?.cluster_specifier {
-            Some(ClusterSpecifier::Cluster(name)) => Ok(Network::Tcp { cluster: name.into() }),
-            _ => Err("TCP goes to several clusters: not supported".to_owned()),
-        }
+        read_tcp(&unpack(any)?)
     } else {
         Err(format!("network filter `{}` is not supported", message.name))
     }
@@ -128,14 +132,14 @@ fn read_http(manager: HttpConnectionManager) -> Result<RouteSource, Reason> {
 fn write_tcp(
     listener: &Listener,
     chain: &FilterChain,
-    cluster: &str,
+    clusters: &[TcpCluster],
     options: EncodeOptions<'_>,
 ) -> TcpProxy {
     let mut access_log = stats::connections(listener, chain);
     access_log.extend(options.access_log.map(access_log::of_connections_to_file));
     TcpProxy {
         stat_prefix: listener.name.to_string(),
-        cluster_specifier: Some(ClusterSpecifier::Cluster(cluster.to_owned())),
+        cluster_specifier: Some(write_clusters(clusters)),
         access_log,
         // So that an open connection is counted when it opens.
         access_log_options: Some(TcpAccessLogOptions {
@@ -144,6 +148,38 @@ fn write_tcp(
         }),
         ..TcpProxy::default()
     }
+}
+
+fn write_clusters(clusters: &[TcpCluster]) -> ClusterSpecifier {
+    if let [only] = clusters
+        && only.origin.is_none()
+    {
+        return ClusterSpecifier::Cluster(only.cluster.to_string());
+    }
+    let write = |cluster: &TcpCluster| ClusterWeight {
+        name: cluster.cluster.to_string(),
+        weight: cluster.weight,
+        metadata_match: metadata::write(Fields::default(), cluster.origin.as_ref()),
+    };
+    ClusterSpecifier::WeightedClusters(WeightedCluster {
+        clusters: clusters.iter().map(write).collect(),
+    })
+}
+
+fn read_tcp(message: &TcpProxy) -> Result<Network, Reason> {
+    let clusters = match &message.cluster_specifier {
+        Some(ClusterSpecifier::Cluster(name)) => return Ok(Network::tcp(name.as_str().into())),
+        Some(ClusterSpecifier::WeightedClusters(weighted)) => &weighted.clusters,
+        None => return Err("TCP has no cluster".to_owned()),
+    };
+    let read = |cluster: &ClusterWeight| TcpCluster {
+        cluster: cluster.name.as_str().into(),
+        weight: cluster.weight,
+        origin: metadata::read_origin(cluster.metadata_match.as_ref()),
+    };
+    Ok(Network::Tcp {
+        clusters: clusters.iter().map(read).collect(),
+    })
 }
 
 /// Callers say who they are; callees believe it only of those that showed no certificate, and never pass it on.

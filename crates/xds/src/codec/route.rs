@@ -2,8 +2,11 @@
 
 use std::collections::HashMap;
 
-use envoy_types::pb::envoy::config::route::v3::{
-    Route as Message, RouteConfiguration, VirtualHost as HostMessage, route::Action,
+use envoy_types::pb::{
+    envoy::config::route::v3::{
+        Route as Message, RouteConfiguration, VirtualHost as HostMessage, route::Action,
+    },
+    google::protobuf::UInt64Value,
 };
 use vigla_dataplane::{Route, RouteAction, RouteTable, VirtualHost};
 
@@ -74,6 +77,10 @@ fn write_route(route: &Route) -> Message {
         RouteAction::Redirect(redirect) => Action::Redirect(action::write_redirect(redirect)),
         RouteAction::Respond { status, body } => Action::DirectResponse(action::write_respond(*status, body)),
     };
+    let retry = match &route.action {
+        RouteAction::Forward(forward) => forward.retry.as_ref(),
+        _ => None,
+    };
     let (request_headers_to_add, request_headers_to_remove) = headers::write(&route.request_headers);
     let (response_headers_to_add, response_headers_to_remove) = headers::write(&route.response_headers);
     Message {
@@ -89,6 +96,9 @@ fn write_route(route: &Route) -> Message {
         request_headers_to_remove,
         response_headers_to_add,
         response_headers_to_remove,
+        request_body_buffer_limit: retry.map(|retry| UInt64Value {
+            value: retry.body_limit.into(),
+        }),
         ..Message::default()
     }
 }
@@ -108,6 +118,9 @@ fn read_route(message: &Message) -> Result<Route, Reason> {
         Action::Route(route) => {
             let mut forward = action::read_forward(route)?;
             forward.fault = fault.map(action::read_fault).transpose()?;
+            if let (Some(retry), Some(limit)) = (&mut forward.retry, &message.request_body_buffer_limit) {
+                retry.body_limit = u32::try_from(limit.value).unwrap_or(u32::MAX);
+            }
             RouteAction::Forward(forward)
         }
         Action::Redirect(redirect) => RouteAction::Redirect(action::read_redirect(redirect)?),

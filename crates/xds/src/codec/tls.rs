@@ -1,5 +1,7 @@
 //! TLS of both sides. Keys and roots come by SDS over the same stream.
 
+mod origination;
+
 use envoy_types::pb::{
     envoy::{
         config::core::v3::{TransportSocket, transport_socket::ConfigType},
@@ -17,9 +19,11 @@ use envoy_types::pb::{
     google::protobuf::Any,
 };
 use vigla_dataplane::{DownstreamTls, ROOTS_SECRET, WORKLOAD_SECRET};
-use vigla_model::{Principal, Protocol};
+use vigla_model::Principal;
 
 use super::{Reason, flag, from_ads, pack, required, unpack};
+
+pub(crate) use origination::{is_of_mesh, read as read_origination, write as write_origination};
 
 /// Name of Envoy's TLS socket.
 const TLS: &str = "envoy.transport_sockets.tls";
@@ -63,16 +67,11 @@ pub(crate) fn read_downstream(message: &TransportSocket) -> Result<DownstreamTls
 }
 
 /// The mesh's mutual TLS towards endpoints.
-pub(crate) fn write_upstream(sni: &str, principals: &[Principal], protocol: Protocol) -> TransportSocket {
-    let alpn = match protocol {
-        Protocol::Http => vec!["http/1.1".to_owned()],
-        Protocol::Grpc => vec!["h2".to_owned()],
-        Protocol::Tcp => Vec::new(),
-    };
+pub(crate) fn write_upstream(sni: &str, principals: &[Principal], alpn: &[&str]) -> TransportSocket {
     socket(pack(&UpstreamTlsContext {
         common_tls_context: Some(CommonTlsContext {
             tls_certificate_sds_secret_configs: vec![sds(WORKLOAD_SECRET)],
-            alpn_protocols: alpn,
+            alpn_protocols: alpn.iter().map(ToString::to_string).collect(),
             validation_context_type: Some(ValidationContextType::CombinedValidationContext(
                 CombinedCertificateValidationContext {
                     default_validation_context: Some(CertificateValidationContext {

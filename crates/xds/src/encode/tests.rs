@@ -144,6 +144,7 @@ fn retry() -> impl Strategy<Value = Retry> {
             on: on.into_iter().map(Into::into).collect(),
             statuses: vec![503],
             per_try_timeout,
+            ..Retry::default()
         })
 }
 
