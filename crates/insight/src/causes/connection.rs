@@ -85,7 +85,7 @@ fn disagreement(case: &Case<'_>, cluster: &Cluster, flag: ResponseFlag) -> Optio
                 );
                 return Some(likely(message, origin.as_ref()?));
             }
-            UpstreamTls::None | UpstreamTls::Mesh { .. } => (),
+            UpstreamTls::None | UpstreamTls::Mesh { .. } | UpstreamTls::Simple(_) => (),
         }
     }
     None
