@@ -1,4 +1,6 @@
-//! Sources that say what a test wants (feature `fakes`).
+//! Sources that say what a test wants, and servers in all kinds of trouble (feature `fakes`).
+
+mod server;
 
 use std::sync::Mutex;
 
@@ -7,6 +9,7 @@ use vigla_graph::TrafficWindow;
 use vigla_model::{Timestamp, Window};
 
 use crate::{MetricSource, SourceError};
+pub use server::{AnswerTo, Behaviour, FakeServer, Piece};
 
 /// A metric source with one prepared answer, which a test may exchange.
 #[derive(Debug)]

@@ -2,14 +2,18 @@
 //!
 //! A source that cannot answer says so with an error; it never answers with nothing instead.
 
-#[cfg(feature = "fakes")]
+#[cfg(any(test, feature = "fakes"))]
 pub mod fakes;
 mod folder;
 mod mesh_config;
 mod metrics;
 pub mod outbound;
+pub mod prometheus;
+mod rows;
+pub mod series;
 pub mod traces;
 
 pub use folder::{FolderError, FolderSource};
 pub use mesh_config::{ConfigError, ConfigFile, ConfigSource, ConfigState};
-pub use metrics::{MetricSource, SourceError};
+pub use metrics::{MetricSource, SourceAbout, SourceError};
+pub use rows::RowSum;

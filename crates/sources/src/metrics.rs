@@ -63,6 +63,19 @@ impl SourceError {
     }
 }
 
+/// What a source says of itself, beside its answers.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SourceAbout {
+    /// Program and version, when it tells.
+    pub version: Option<String>,
+    /// What it can do, in single words.
+    pub capabilities: Vec<String>,
+    /// How it is asked, for people.
+    pub detail: Option<String>,
+    /// What in its last answer could not be used, for people.
+    pub notes: Vec<String>,
+}
+
 /// Brings counted traffic under Istio's standard labels.
 #[async_trait]
 pub trait MetricSource: Send + Sync {
@@ -74,4 +87,9 @@ pub trait MetricSource: Send + Sync {
     /// # Errors
     /// When the source cannot answer, or the window is shorter than two scrapes.
     async fn traffic(&self, window: Window, at: Option<Timestamp>) -> Result<TrafficWindow, SourceError>;
+
+    /// What it said of itself last; asks nothing.
+    fn about(&self) -> SourceAbout {
+        SourceAbout::default()
+    }
 }

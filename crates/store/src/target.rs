@@ -7,10 +7,11 @@ use std::{
 };
 
 use vigla_graph::TrafficKey;
+use vigla_sources::series::{Column, Family};
 
 use crate::{
     exposition,
-    labels::{self, Column, Keys},
+    labels::{self, Keys},
     samples::Samples,
 };
 
@@ -56,7 +57,7 @@ impl Scrapes {
         let index = self.end();
         self.times.push_back(at);
         for line in exposition::lines(text) {
-            let Some(family) = labels::family(line.name) else {
+            let Some(family) = Family::find(line.name) else {
                 continue;
             };
             let head = twox_hash::XxHash3_64::oneshot(line.head);
