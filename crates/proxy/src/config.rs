@@ -15,6 +15,7 @@ use vigla_dataplane::{
     RouteSource, Router, UpstreamTls, WORKLOAD_SECRET,
 };
 use vigla_identity::{Roots, WorkloadIdentity, client_config, server_config};
+use vigla_model::Protocol;
 use vigla_xds::Secret;
 
 /// Secrets by SDS name.
@@ -192,7 +193,7 @@ fn build_listener(listener: &Arc<Listener>, keys: &Keys) -> Result<ListenerConfi
             let tls = chain
                 .tls
                 .as_ref()
-                .map(|tls| build_acceptor(tls, keys))
+                .map(|tls| build_acceptor(tls, &chain.network, keys))
                 .transpose()?;
             let inline = match &chain.network {
                 Network::Http(RouteSource::Inline(table)) => Some(Arc::new(Router::new(table.clone()))),
@@ -210,15 +211,22 @@ fn build_listener(listener: &Arc<Listener>, keys: &Keys) -> Result<ListenerConfi
     })
 }
 
-fn build_acceptor(tls: &DownstreamTls, keys: &Keys) -> Result<TlsAcceptor, String> {
+/// What callers of HTTP chains may agree on, ours to choose from: both versions, by Istio's own names too. The
+/// last leaves the version to the first bytes.
+const HTTP_ALPN: [&str; 5] = ["h2", "http/1.1", "istio-h2", "istio-http/1.1", "istio"];
+
+fn build_acceptor(tls: &DownstreamTls, network: &Network, keys: &Keys) -> Result<TlsAcceptor, String> {
     let identity = keys.identity(&tls.certificate)?;
     let roots = tls
         .client_roots
         .as_deref()
         .map(|name| keys.roots(name))
         .transpose()?;
-    // Only HTTP/1.1 is spoken; a caller that offers none of it (Istio's own names) is served all the same.
-    let config = server_config(identity, roots, &[]).map_err(|error| error.to_string())?;
+    let alpn: &[&str] = match network {
+        Network::Http(_) => &HTTP_ALPN,
+        Network::Tcp { .. } => &[],
+    };
+    let config = server_config(identity, roots, alpn).map_err(|error| error.to_string())?;
     Ok(TlsAcceptor::from(Arc::new(config)))
 }
 
@@ -246,9 +254,11 @@ fn build_cluster(
         return kept.clone();
     }
     // TLS is kept with its session cache, and pools with it, when only endpoints have changed.
-    let tls = match kept.filter(|kept| same_secrets && kept.cluster.tls == cluster.tls) {
+    let tls = match kept.filter(|kept| {
+        same_secrets && kept.cluster.tls == cluster.tls && kept.cluster.protocol == cluster.protocol
+    }) {
         Some(kept) => kept.tls.clone(),
-        None => build_cluster_tls(&cluster.tls, keys),
+        None => build_cluster_tls(cluster, keys),
     };
     Arc::new(ClusterConfig {
         lot: Lot::new(&endpoints.endpoints),
@@ -258,18 +268,19 @@ fn build_cluster(
     })
 }
 
-fn build_cluster_tls(tls: &UpstreamTls, keys: &Keys) -> Option<ClusterTls> {
+fn build_cluster_tls(cluster: &Cluster, keys: &Keys) -> Option<ClusterTls> {
     let UpstreamTls::Mesh {
         auto,
         sni,
         principals,
-    } = tls
+    } = &cluster.tls
     else {
         return None;
     };
     let build = || {
         let (identity, roots) = (keys.identity(WORKLOAD_SECRET)?, keys.roots(ROOTS_SECRET)?);
-        let config = client_config(identity, roots, principals, &[]).map_err(|error| error.to_string())?;
+        let config = client_config(identity, roots, principals, alpn(cluster.protocol))
+            .map_err(|error| error.to_string())?;
         let name = ServerName::try_from(sni.to_string())
             .map_err(|_| format!("`{sni}` cannot be sent as a server name"))?;
         Ok::<_, String>(Arc::new(TlsClient {
@@ -281,4 +292,13 @@ fn build_cluster_tls(tls: &UpstreamTls, keys: &Keys) -> Option<ClusterTls> {
         auto: *auto,
         client: build().map_err(Into::into),
     })
+}
+
+/// What is offered to endpoints. One version, which is known before: the connection is for requests of it.
+fn alpn(protocol: Protocol) -> &'static [&'static str] {
+    match protocol {
+        Protocol::Http => &["http/1.1"],
+        Protocol::Grpc => &["h2"],
+        Protocol::Tcp => &[],
+    }
 }

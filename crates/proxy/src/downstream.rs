@@ -5,7 +5,11 @@ use std::{net::SocketAddr, rc::Rc};
 use http::HeaderValue;
 use vigla_dataplane::Direction;
 
-use crate::{http::HeadWatch, listener::Chain, worker::Worker};
+use crate::{
+    http::{HeadWatch, Version},
+    listener::Chain,
+    worker::Worker,
+};
 
 /// What is the same for all requests of one connection.
 pub(crate) struct Downstream {
@@ -22,6 +26,8 @@ pub(crate) struct Downstream {
     pub(crate) is_mutual_tls: bool,
     /// Whether the caller speaks TLS to us.
     pub(crate) is_tls: bool,
+    /// Version of HTTP that was agreed on in TLS.
+    pub(crate) alpn: Option<Version>,
     /// `x-forwarded-client-cert` for the application, when the caller showed a certificate.
     pub(crate) client_certificate: Option<HeaderValue>,
     /// `WORKLOAD.NAMESPACE` of this proxy, for callees that see no certificate.

@@ -2,12 +2,15 @@
 
 mod body;
 mod exchange;
+mod grpc;
 mod headers;
+mod preface;
 mod reply;
 mod send;
 mod serve;
 mod watch;
 
 pub(crate) use body::{RequestBody, UpstreamBody};
+pub(crate) use preface::Version;
 pub(crate) use serve::serve;
 pub(crate) use watch::HeadWatch;

@@ -10,6 +10,7 @@ mod ads;
 mod config;
 mod downstream;
 mod dump;
+mod executor;
 mod hello;
 mod http;
 mod interner;

@@ -22,7 +22,7 @@ use vigla_model::{Fqdn, PeerIdentity, Protocol, ResponseFlags};
 use crate::interner::{Interner, OVERFLOW};
 
 pub(crate) use render::render;
-pub(crate) use series::{RequestSeries, TcpSeries};
+pub(crate) use series::{MessageSeries, RequestSeries, TcpSeries};
 
 /// Series of one family, on one thread. Beyond it the peer becomes `overflow`, so that many callers, or one
 /// that invents names, cannot fill the memory; what remains is bounded by the plan.
@@ -66,6 +66,15 @@ pub(crate) struct TcpKey {
     pub(crate) flags: ResponseFlags,
 }
 
+/// gRPC messages, as far as their series depends on their stream. The stream's end is not known while they pass,
+/// so there is no status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct MessageKey {
+    pub(crate) telemetry: u32,
+    pub(crate) peer: u32,
+    pub(crate) service: u32,
+}
+
 /// A refused connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct RefusedKey {
@@ -91,6 +100,7 @@ pub(crate) struct Metrics {
     peers: Interner<Peer>,
     services: Interner<Option<Fqdn>>,
     requests: Family<RequestKey, RequestSeries>,
+    messages: Family<MessageKey, MessageSeries>,
     tcp: Family<TcpKey, TcpSeries>,
     refused: Family<RefusedKey, Cell<u64>>,
 }
@@ -110,6 +120,7 @@ impl Metrics {
             peers: Interner::new(MAX_PEERS),
             services: Interner::new(MAX_PEERS),
             requests: Family::default(),
+            messages: Family::default(),
             tcp: Family::default(),
             refused: Family::default(),
         }
@@ -143,6 +154,15 @@ impl Metrics {
         find(&self.requests, key, overflow, |key| self.request_labels(key))
     }
 
+    /// The series of gRPC messages.
+    pub(crate) fn messages(&self, key: MessageKey) -> Rc<Labelled<MessageSeries>> {
+        let overflow = |key: MessageKey| MessageKey {
+            peer: OVERFLOW,
+            ..key
+        };
+        find(&self.messages, key, overflow, |key| self.message_labels(key))
+    }
+
     /// The series of a TCP connection.
     pub(crate) fn tcp(&self, key: TcpKey) -> Rc<Labelled<TcpSeries>> {
         let overflow = |key: TcpKey| TcpKey {
@@ -168,6 +188,11 @@ impl Metrics {
         for labelled in self.requests.borrow().values() {
             scrape
                 .requests
+                .push((labelled.labels.clone(), labelled.series.copy()));
+        }
+        for labelled in self.messages.borrow().values() {
+            scrape
+                .messages
                 .push((labelled.labels.clone(), labelled.series.copy()));
         }
         for labelled in self.tcp.borrow().values() {
@@ -210,6 +235,7 @@ fn find<K: Hash + Eq + Copy, S: Default>(
 #[derive(Debug, Default)]
 pub(crate) struct Scrape {
     pub(crate) requests: Vec<(Arc<str>, series::RequestCounts)>,
+    pub(crate) messages: Vec<(Arc<str>, series::MessageCounts)>,
     pub(crate) tcp: Vec<(Arc<str>, series::TcpCounts)>,
     pub(crate) refused: Vec<(Arc<str>, u64)>,
 }

@@ -18,12 +18,15 @@ use crate::{
 };
 
 /// One request, from its head to the end of its answer. Counted exactly once: at [`Record::finish`], or when it
-/// is dropped before that, because then the caller has gone (`DC`).
+/// is dropped before that, because then the caller has gone (`DC`), or gave this request
+/// up (`DR`).
 pub(crate) struct Record {
     pub(crate) downstream: Rc<Downstream>,
     pub(crate) started: Instant,
     pub(crate) head: Option<LineHead>,
     pub(crate) protocol: Protocol,
+    /// Whether the request came by HTTP/2.
+    pub(crate) is_http2: bool,
     /// Status that the caller gets; 0 as long as there is none.
     pub(crate) status: u16,
     pub(crate) grpc_status: Option<u16>,
@@ -52,6 +55,7 @@ impl Record {
             started: Instant::now(),
             head: None,
             protocol: Protocol::Http,
+            is_http2: false,
             status: 0,
             grpc_status: None,
             flags: ResponseFlags::NONE,
@@ -77,6 +81,12 @@ impl Record {
         self.flags = self.flags.with(flag);
     }
 
+    /// Number of the other end.
+    pub(crate) fn peer(&self) -> u32 {
+        let unknown = self.downstream.worker.unknown_peer;
+        self.caller.or(self.endpoint).unwrap_or(unknown)
+    }
+
     /// Counts and logs the request; later calls do nothing.
     pub(crate) fn finish(&mut self) {
         if std::mem::replace(&mut self.finished, true) {
@@ -87,10 +97,9 @@ impl Record {
         let worker = &downstream.worker;
         let duration = self.started.elapsed();
         let bytes_received = self.request_body.as_ref().map_or(0, |body| body.received());
-        let peer = self.caller.or(self.endpoint).unwrap_or(worker.unknown_peer);
         let key = RequestKey {
             telemetry: downstream.telemetry,
-            peer,
+            peer: self.peer(),
             service: self.service,
             protocol: self.protocol,
             status: self.status,
@@ -130,8 +139,13 @@ impl Drop for Record {
     fn drop(&mut self) {
         if !self.finished {
             // Envoy counts 0 for a caller that left before the answer's head, and keeps the status after it.
-            self.flag(ResponseFlag::DownstreamClosed);
-            self.details = Some("downstream_remote_disconnect");
+            let (flag, details) = if self.is_http2 && !self.downstream.watch.is_closed() {
+                (ResponseFlag::DownstreamReset, "http2.remote_reset")
+            } else {
+                (ResponseFlag::DownstreamClosed, "downstream_remote_disconnect")
+            };
+            self.flag(flag);
+            self.details = Some(details);
             self.finish();
         }
     }

@@ -1,34 +1,23 @@
 //! Clusters and endpoints as one worker sees them: connections, and how busy each endpoint is.
 
-use std::{
-    cell::{Cell, RefCell},
-    collections::HashMap,
-    net::SocketAddr,
-    rc::Rc,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+mod connect;
+mod pool;
 
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
-use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    net::TcpStream,
-};
-use tokio_rustls::client::TlsStream;
+use std::{cell::Cell, collections::HashMap, net::SocketAddr, rc::Rc, sync::Arc, time::Instant};
+
 use vigla_dataplane::Endpoint;
+use vigla_model::Protocol;
 
 use crate::{
-    config::{ClusterConfig, TlsClient},
-    http::UpstreamBody,
+    config::ClusterConfig,
     metrics::{Metrics, Peer},
     random::Random,
 };
 
-/// Idle connections that are kept for one endpoint. More than these come from a burst and are closed.
-const MAX_IDLE: usize = 128;
-/// How long an idle connection is kept.
-const MAX_IDLE_TIME: Duration = Duration::from_secs(60);
+use connect::Connector;
+pub(crate) use connect::{ConnectError, Stream};
+use pool::Pool;
+pub(crate) use pool::{CONNECTION_WINDOW, Connection, SEND_BUFFER, STREAM_WINDOW, Sender};
 
 /// A cluster of this worker.
 pub(crate) struct ClusterState {
@@ -44,36 +33,11 @@ pub(crate) struct EndpointState {
     pub(crate) peer: u32,
     /// Whether a sidecar is there.
     pub(crate) has_sidecar: bool,
-    tls: Option<Result<Arc<TlsClient>, Arc<str>>>,
-    connect_timeout: Duration,
+    connector: Connector,
     in_flight: Cell<u32>,
     requests: Cell<u64>,
     connect_failures: Cell<u64>,
-    idle: RefCell<Vec<Connection>>,
-}
-
-/// An HTTP connection to an endpoint.
-pub(crate) struct Connection {
-    pub(crate) sender: http1::SendRequest<UpstreamBody>,
-    pub(crate) local_address: Option<SocketAddr>,
-    idle_since: Instant,
-    /// Whether a request was sent on it before.
-    pub(crate) reused: bool,
-}
-
-/// Why there is no connection.
-#[derive(Debug)]
-pub(crate) enum ConnectError {
-    /// Not within the cluster's limit.
-    Timeout,
-    /// Refused, unreachable, or no TLS session; in words.
-    Failed(String),
-}
-
-/// A stream to an endpoint.
-pub(crate) enum Stream {
-    Plain(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>),
+    pool: Pool,
 }
 
 impl ClusterState {
@@ -123,9 +87,7 @@ impl ClusterState {
     /// Closes connections that were idle for too long, or that the endpoint has closed.
     pub(crate) fn close_idle(&self, now: Instant) {
         for endpoint in &self.endpoints {
-            endpoint.idle.borrow_mut().retain(|connection| {
-                !connection.sender.is_closed() && now.duration_since(connection.idle_since) < MAX_IDLE_TIME
-            });
+            endpoint.pool.close_idle(now);
         }
     }
 }
@@ -146,30 +108,28 @@ impl EndpointState {
             address: endpoint.address,
             peer: metrics.peer(&peer),
             has_sidecar: endpoint.mesh_tls,
-            tls,
-            connect_timeout: config.cluster.connect_timeout,
+            connector: Connector {
+                address: endpoint.address,
+                tls,
+                limit: config.cluster.connect_timeout,
+            },
             in_flight: Cell::new(0),
             requests: Cell::new(0),
             connect_failures: Cell::new(0),
-            idle: RefCell::default(),
+            pool: Pool::new(config.cluster.protocol == Protocol::Grpc),
         }
     }
 
     fn is_same(&self, other: &Self) -> bool {
-        let same_tls = match (&self.tls, &other.tls) {
-            (None, None) => true,
-            (Some(Ok(a)), Some(Ok(b))) => Arc::ptr_eq(a, b),
-            _ => false,
-        };
-        same_tls
+        self.connector.is_same(&other.connector)
+            && self.pool.is_http2() == other.pool.is_http2()
             && self.peer == other.peer
             && self.has_sidecar == other.has_sidecar
-            && self.connect_timeout == other.connect_timeout
     }
 
     /// Whether it is spoken to by TLS.
     pub(crate) fn is_tls(&self) -> bool {
-        self.tls.is_some()
+        self.connector.tls.is_some()
     }
 
     /// Requests that it works on now, all that it was sent, and connections that failed.
@@ -188,80 +148,29 @@ impl EndpointState {
         Busy(Rc::clone(self))
     }
 
-    /// A connection that is ready for a request: an idle one, or a new one.
+    /// Whether HTTP/2 is spoken to it.
+    pub(crate) fn is_http2(&self) -> bool {
+        self.pool.is_http2()
+    }
+
+    /// A connection that is ready for a request: one that is there, or a new one.
     pub(crate) async fn connection(&self) -> Result<Connection, ConnectError> {
-        loop {
-            // Its own statement, so that the borrow does not last over the wait.
-            let idle = self.idle.borrow_mut().pop();
-            let Some(mut connection) = idle else { break };
-            if connection.sender.is_closed() {
-                continue;
-            }
-            if connection.sender.is_ready() || connection.sender.ready().await.is_ok() {
-                return Ok(connection);
-            }
-        }
-        match self.connect().await? {
-            (Stream::Plain(stream), local) => handshake(stream, local).await,
-            (Stream::Tls(stream), local) => handshake(stream, local).await,
-        }
+        self.pool.connection(|| self.connect()).await
     }
 
     /// Takes a connection back whose last exchange is over.
-    pub(crate) fn give_back(&self, mut connection: Connection) {
-        let mut idle = self.idle.borrow_mut();
-        if !connection.sender.is_closed() && idle.len() < MAX_IDLE {
-            connection.idle_since = Instant::now();
-            connection.reused = true;
-            idle.push(connection);
-        }
+    pub(crate) fn give_back(&self, connection: Connection) {
+        self.pool.give_back(connection);
     }
 
     /// Opens a stream, with TLS when the cluster asks for it. The cluster's limit covers both.
     pub(crate) async fn connect(&self) -> Result<(Stream, Option<SocketAddr>), ConnectError> {
-        let opened = tokio::time::timeout(self.connect_timeout, self.open()).await;
-        let opened = opened.unwrap_or(Err(ConnectError::Timeout));
+        let opened = self.connector.connect().await;
         if opened.is_err() {
             self.connect_failures.set(self.connect_failures.get() + 1);
         }
         opened
     }
-
-    async fn open(&self) -> Result<(Stream, Option<SocketAddr>), ConnectError> {
-        let failed = |error: std::io::Error| ConnectError::Failed(error.to_string());
-        let stream = TcpStream::connect(self.address).await.map_err(failed)?;
-        stream.set_nodelay(true).map_err(failed)?;
-        let local = stream.local_addr().ok();
-        match &self.tls {
-            None => Ok((Stream::Plain(stream), local)),
-            Some(Err(problem)) => Err(ConnectError::Failed(problem.to_string())),
-            Some(Ok(tls)) => {
-                let session = tls.connector.connect(tls.name.clone(), stream).await;
-                let session = session.map_err(|error| ConnectError::Failed(format!("TLS: {error}")))?;
-                Ok((Stream::Tls(Box::new(session)), local))
-            }
-        }
-    }
-}
-
-async fn handshake(
-    stream: impl AsyncRead + AsyncWrite + Unpin + 'static,
-    local_address: Option<SocketAddr>,
-) -> Result<Connection, ConnectError> {
-    let (sender, connection) = http1::Builder::new()
-        .handshake(TokioIo::new(stream))
-        .await
-        .map_err(|error| ConnectError::Failed(error.to_string()))?;
-    tokio::task::spawn_local(async move {
-        // An error here shows at the request that it hits; without one nobody needs to know.
-        let _ = connection.await;
-    });
-    Ok(Connection {
-        sender,
-        local_address,
-        idle_since: Instant::now(),
-        reused: false,
-    })
 }
 
 /// An endpoint that works on a request; it is less busy when this is dropped.

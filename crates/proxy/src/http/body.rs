@@ -12,10 +12,16 @@ use std::{
 use bytes::Bytes;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tokio::{sync::Notify, time::Sleep};
-use vigla_model::ResponseFlag;
+use vigla_model::{Protocol, ResponseFlag};
 
-use super::send::Lease;
-use crate::record::Record;
+use super::{
+    grpc::{Messages, grpc_status},
+    send::Lease,
+};
+use crate::{
+    metrics::{Labelled, MessageKey, MessageSeries},
+    record::Record,
+};
 
 /// How much of a request's body is kept for a retry; larger requests are not tried again.
 pub(crate) const MAX_KEPT: usize = 64 << 10;
@@ -31,12 +37,14 @@ pub(crate) struct RequestBody {
     ended_at: Cell<Option<Instant>>,
     ended: Notify,
     broken: Cell<bool>,
+    /// The messages in it, when it is gRPC.
+    messages: Option<Messages>,
     /// The try that may read; those before it get an error.
     current_try: Cell<u32>,
 }
 
 impl RequestBody {
-    pub(crate) fn new(incoming: Incoming, keep: bool) -> Rc<Self> {
+    pub(crate) fn new(incoming: Incoming, keep: bool, protocol: Protocol) -> Rc<Self> {
         Rc::new(Self {
             size: incoming.size_hint(),
             incoming: RefCell::new(incoming),
@@ -46,6 +54,7 @@ impl RequestBody {
             ended_at: Cell::new(None),
             ended: Notify::new(),
             broken: Cell::new(false),
+            messages: (protocol == Protocol::Grpc).then(Messages::default),
             current_try: Cell::new(0),
         })
     }
@@ -53,6 +62,11 @@ impl RequestBody {
     /// Bytes that have come so far.
     pub(crate) fn received(&self) -> u64 {
         self.received.get()
+    }
+
+    /// gRPC messages that have come so far.
+    pub(crate) fn messages(&self) -> u64 {
+        self.messages.as_ref().map_or(0, Messages::count)
     }
 
     /// When the last byte came; `None` before that.
@@ -106,7 +120,13 @@ impl RequestBody {
             Some(Ok(frame)) => {
                 if let Some(chunk) = frame.data_ref() {
                     self.received.set(self.received.get() + chunk.len() as u64);
+                    if let Some(messages) = &self.messages {
+                        messages.pass(chunk);
+                    }
                     self.keep(chunk, at);
+                } else {
+                    // Trailers are rare in requests: one that has them is not tried again.
+                    *self.kept.borrow_mut() = None;
                 }
             }
             Some(Err(_)) => self.broken.set(true),
@@ -198,6 +218,8 @@ impl Body for UpstreamBody {
 pub(crate) struct ResponseBody {
     content: Content,
     record: Box<Record>,
+    /// The messages that came, when it is gRPC.
+    messages: Option<CountedMessages>,
     /// When the route's timeout passes, if it has one and the upstream still sends.
     deadline: Option<Pin<Box<Sleep>>>,
 }
@@ -214,6 +236,7 @@ impl ResponseBody {
         Self {
             content: Content::Local(body),
             record,
+            messages: None,
             deadline: None,
         }
     }
@@ -227,6 +250,7 @@ impl ResponseBody {
     ) -> Self {
         let mut lease = Some(lease);
         let mut deadline = None;
+        let messages = (record.protocol == Protocol::Grpc).then(|| CountedMessages::new(&record));
         if incoming.is_end_stream() {
             give_back(&mut lease, &record);
             record.finish();
@@ -236,6 +260,7 @@ impl ResponseBody {
         Self {
             content: Content::Upstream(incoming, lease),
             record,
+            messages,
             deadline,
         }
     }
@@ -270,7 +295,60 @@ impl fmt::Display for ResponseError {
     }
 }
 
-impl std::error::Error for ResponseError {}
+impl std::error::Error for ResponseError {
+    /// The upstream's error: hyper finds the reason for an HTTP/2 reset in it, and passes it on.
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Upstream(error) => Some(error),
+            Self::Timeout => None,
+        }
+    }
+}
+
+/// The reason with which the other end reset an HTTP/2 stream; `None` when that is not what happened.
+pub(crate) fn reset_reason(error: &hyper::Error) -> Option<h2::Reason> {
+    let error = std::error::Error::source(error)?.downcast_ref::<h2::Error>()?;
+    error.reason().filter(|_| error.is_reset() && error.is_remote())
+}
+
+/// Messages of both directions on their way into the metrics, while the stream lives.
+struct CountedMessages {
+    series: Rc<Labelled<MessageSeries>>,
+    responses: Messages,
+    counted: (u64, u64),
+}
+
+impl CountedMessages {
+    fn new(record: &Record) -> Self {
+        Self {
+            series: record.downstream.worker.metrics.messages(MessageKey {
+                telemetry: record.downstream.telemetry,
+                peer: record.peer(),
+                service: record.service,
+            }),
+            responses: Messages::default(),
+            counted: (0, 0),
+        }
+    }
+
+    fn pass(&mut self, chunk: &[u8], record: &Record) {
+        self.responses.pass(chunk);
+        self.count(record);
+    }
+
+    fn count(&mut self, record: &Record) {
+        let requests = record.request_body.as_ref().map_or(0, |body| body.messages());
+        let responses = self.responses.count();
+        let series = &self.series.series;
+        series
+            .requests
+            .set(series.requests.get() + requests - self.counted.0);
+        series
+            .responses
+            .set(series.responses.get() + responses - self.counted.1);
+        self.counted = (requests, responses);
+    }
+}
 
 impl Body for ResponseBody {
     type Data = Bytes;
@@ -293,8 +371,11 @@ impl Body for ResponseBody {
             Poll::Ready(Some(Ok(frame))) => {
                 if let Some(chunk) = frame.data_ref() {
                     this.record.bytes_sent += chunk.len() as u64;
-                } else if let Some(status) = frame.trailers_ref().and_then(|t| t.get("grpc-status")) {
-                    this.record.grpc_status = super::headers::parse_grpc_status(status);
+                    if let Some(messages) = &mut this.messages {
+                        messages.pass(chunk, &this.record);
+                    }
+                } else if let Some(status) = frame.trailers_ref().and_then(grpc_status) {
+                    this.record.grpc_status = Some(status);
                 }
                 if incoming.is_end_stream() {
                     give_back(lease, &this.record);
@@ -309,8 +390,18 @@ impl Body for ResponseBody {
             }
             Poll::Ready(Some(Err(error))) => {
                 *lease = None;
-                this.record.flag(ResponseFlag::UpstreamClosed);
-                this.record.details = Some("upstream_reset_after_response_started{connection_termination}");
+                let (flag, details) = match reset_reason(&error) {
+                    None => (
+                        ResponseFlag::UpstreamClosed,
+                        "upstream_reset_after_response_started{connection_termination}",
+                    ),
+                    Some(_) => (
+                        ResponseFlag::UpstreamReset,
+                        "upstream_reset_after_response_started{remote_reset}",
+                    ),
+                };
+                this.record.flag(flag);
+                this.record.details = Some(details);
                 this.record.finish();
                 Poll::Ready(Some(Err(ResponseError::Upstream(error))))
             }
@@ -347,6 +438,9 @@ impl Body for ResponseBody {
 
 impl Drop for ResponseBody {
     fn drop(&mut self) {
+        if let Some(messages) = &mut self.messages {
+            messages.count(&self.record);
+        }
         // An answer of our own, or one without a body, is complete when its head is: to HEAD nobody reads more.
         if matches!(self.content, Content::Local(_)) || self.is_end_stream() {
             self.record.finish();

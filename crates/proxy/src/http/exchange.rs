@@ -18,9 +18,10 @@ use vigla_model::{PeerIdentity, Protocol, ResponseFlag};
 
 use super::{
     body::{RequestBody, ResponseBody},
+    grpc::{self, is_grpc},
     headers::{
         CLIENT_CERTIFICATE, Edited, FORWARDED_FOR, FORWARDED_PROTO, Headers, ORIGINAL_PATH, PEER, REQUEST_ID,
-        UPSTREAM_TIME, is_grpc, remove_hop_by_hop,
+        UPSTREAM_TIME, join_cookies, remove_hop_by_hop,
     },
     reply::{self, respond},
     send::{Sending, Sent},
@@ -34,8 +35,12 @@ pub(crate) async fn exchange(
 ) -> Result<Response<ResponseBody>, Infallible> {
     let (mut parts, body) = request.into_parts();
     let mut record = Box::new(Record::new(Rc::clone(&downstream)));
+    record.is_http2 = parts.version == Version::HTTP_2;
     if is_grpc(&parts.headers) {
         record.protocol = Protocol::Grpc;
+    }
+    if record.is_http2 {
+        join_cookies(&mut parts.headers);
     }
     let two_lengths = downstream.watch.begin();
     let original = normalize(&mut parts);
@@ -51,7 +56,7 @@ pub(crate) async fn exchange(
     );
     let authority = host.unwrap_or_default();
     prepare_log(&mut record, &parts, original.as_ref(), authority);
-    if parts.version != Version::HTTP_11 {
+    if !matches!(parts.version, Version::HTTP_11 | Version::HTTP_2) {
         return Ok(reply::OLD_VERSION.send(record));
     }
     if authority.is_empty() {
@@ -119,10 +124,10 @@ fn prepare_log(record: &mut Record, parts: &request::Parts, original: Option<&Ur
     }
     let uri = original.unwrap_or(&parts.uri);
     let path = uri.path_and_query().map_or("", PathAndQuery::as_str);
-    let protocol = if parts.version == Version::HTTP_11 {
-        "HTTP/1.1"
-    } else {
-        "HTTP/1.0"
+    let protocol = match parts.version {
+        Version::HTTP_2 => "HTTP/2",
+        Version::HTTP_11 => "HTTP/1.1",
+        _ => "HTTP/1.0",
     };
     let mut head = LineHead::new(parts.method.as_str(), path, protocol, authority, &parts.headers);
     if let Some(id) = parts.headers.get(REQUEST_ID) {
@@ -192,9 +197,16 @@ async fn forward_request(
 
     if !body.is_end_stream() {
         let keep = forward.retry.as_ref().is_some_and(|retry| retry.attempts > 0);
-        record.request_body = Some(RequestBody::new(body, keep));
+        record.request_body = Some(RequestBody::new(body, keep, record.protocol));
     }
     let timeout = forward.timeout.filter(|timeout| !timeout.is_zero());
+    let timeout = match record.protocol {
+        // The caller's own deadline, at most the route's.
+        Protocol::Grpc => grpc::find_timeout(&parts.headers)
+            .filter(|wanted| timeout.is_none_or(|most| *wanted < most))
+            .or(timeout),
+        Protocol::Http | Protocol::Tcp => timeout,
+    };
     let request_body = record.request_body.clone();
     let sending = Sending {
         downstream,
@@ -222,7 +234,11 @@ async fn forward_request(
             parts.headers.insert(UPSTREAM_TIME, HeaderValue::from(millis));
             edit(&destination.response_headers, &mut parts.headers);
             edit(&matched.route.response_headers, &mut parts.headers);
-            parts.version = Version::HTTP_11;
+            parts.version = if record.is_http2 {
+                Version::HTTP_2
+            } else {
+                Version::HTTP_11
+            };
             let left = timeout.map(|timeout| {
                 let ended = request_body.and_then(|body| body.ended_at()).unwrap_or(sent_at);
                 timeout.saturating_sub(ended.elapsed())

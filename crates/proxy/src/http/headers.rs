@@ -14,7 +14,6 @@ pub(crate) const ORIGINAL_PATH: HeaderName = HeaderName::from_static("x-envoy-or
 pub(crate) const UPSTREAM_TIME: HeaderName = HeaderName::from_static("x-envoy-upstream-service-time");
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
-const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 
 /// Headers as the route matcher reads them.
 pub(crate) struct Headers<'a>(pub(crate) &'a HeaderMap);
@@ -65,25 +64,28 @@ pub(crate) fn remove_hop_by_hop(headers: &mut HeaderMap) {
     }
     headers.remove(KEEP_ALIVE);
     headers.remove(PROXY_CONNECTION);
-    headers.remove(header::TE);
+    // gRPC asks for trailers from end to end; other wishes are between two hops.
+    if headers.get(header::TE).is_some_and(|te| te != "trailers") {
+        headers.remove(header::TE);
+    }
     headers.remove(header::UPGRADE);
     headers.remove(header::TRANSFER_ENCODING);
 }
 
-/// The gRPC status of an answer that consists of headers only.
-pub(crate) fn grpc_status(headers: &HeaderMap) -> Option<u16> {
-    headers.get(GRPC_STATUS).and_then(parse_grpc_status)
-}
-
-pub(crate) fn parse_grpc_status(value: &HeaderValue) -> Option<u16> {
-    value.to_str().ok()?.parse().ok()
-}
-
-/// Whether a request is gRPC.
-pub(crate) fn is_grpc(headers: &HeaderMap) -> bool {
-    headers
-        .get(header::CONTENT_TYPE)
-        .is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"))
+/// HTTP/2 may send cookies one by one; HTTP/1.1 and applications know one header.
+pub(crate) fn join_cookies(headers: &mut HeaderMap) {
+    let mut cookies = headers.get_all(header::COOKIE).iter();
+    let (Some(first), Some(_)) = (cookies.next(), cookies.next()) else {
+        return;
+    };
+    let mut joined = first.as_bytes().to_vec();
+    for cookie in headers.get_all(header::COOKIE).iter().skip(1) {
+        joined.extend_from_slice(b"; ");
+        joined.extend_from_slice(cookie.as_bytes());
+    }
+    if let Ok(joined) = HeaderValue::from_bytes(&joined) {
+        headers.insert(header::COOKIE, joined);
+    }
 }
 
 #[cfg(test)]
@@ -97,7 +99,7 @@ mod tests {
             ("connection", "close, x-mine"),
             ("keep-alive", "timeout=5"),
             ("x-mine", "1"),
-            ("te", "trailers"),
+            ("te", "gzip"),
             ("upgrade", "websocket"),
             ("transfer-encoding", "chunked"),
             ("host", "reviews"),
@@ -107,5 +109,16 @@ mod tests {
         remove_hop_by_hop(&mut headers);
         let left: Vec<_> = headers.keys().map(HeaderName::as_str).collect();
         assert_eq!(left, ["host"]);
+    }
+
+    #[test]
+    fn cookies_that_came_one_by_one_are_joined() {
+        let mut headers = HeaderMap::new();
+        for cookie in ["a=1", "b=2", "c=3"] {
+            headers.append("cookie", HeaderValue::from_static(cookie));
+        }
+        join_cookies(&mut headers);
+        let all: Vec<_> = headers.get_all("cookie").iter().collect();
+        assert_eq!(all, ["a=1; b=2; c=3"]);
     }
 }

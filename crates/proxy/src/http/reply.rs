@@ -2,9 +2,9 @@
 
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
-use vigla_model::ResponseFlag;
+use vigla_model::{Protocol, ResponseFlag};
 
-use super::body::ResponseBody;
+use super::{body::ResponseBody, grpc};
 use crate::record::Record;
 
 /// An answer of the proxy: status, flag, Envoy's words for the reason, and a body for people.
@@ -72,10 +72,10 @@ impl Reply {
             record.flag(flag);
         }
         record.details = Some(self.details);
-        let closes = self.flag == Some(ResponseFlag::DownstreamProtocol);
+        // Where the next request would start is not sure; HTTP/2 knows.
+        let closes = self.flag == Some(ResponseFlag::DownstreamProtocol) && !record.is_http2;
         let mut response = respond(self.status, Bytes::from_static(self.body.as_bytes()), record);
         if closes {
-            // Where the next request would start is not sure.
             response
                 .headers_mut()
                 .insert(header::CONNECTION, HeaderValue::from_static("close"));
@@ -84,8 +84,11 @@ impl Reply {
     }
 }
 
-/// An answer with a status and a body.
+/// An answer with a status and a body. A gRPC caller gets both in gRPC's headers, under HTTP status 200.
 pub(crate) fn respond(status: u16, body: Bytes, mut record: Box<Record>) -> Response<ResponseBody> {
+    if record.protocol == Protocol::Grpc {
+        return respond_grpc(status, &body, record);
+    }
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     record.status = status.as_u16();
     let is_text = !body.is_empty();
@@ -95,6 +98,21 @@ pub(crate) fn respond(status: u16, body: Bytes, mut record: Box<Record>) -> Resp
         response
             .headers_mut()
             .insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain"));
+    }
+    response
+}
+
+fn respond_grpc(status: u16, body: &[u8], mut record: Box<Record>) -> Response<ResponseBody> {
+    let grpc_status = grpc::status_of_http(status);
+    record.status = StatusCode::OK.as_u16();
+    record.grpc_status = Some(grpc_status);
+    let mut response = Response::new(ResponseBody::local(Bytes::new(), record));
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, grpc::CONTENT_TYPE);
+    headers.insert(grpc::GRPC_STATUS, HeaderValue::from(grpc_status));
+    if !body.is_empty() {
+        let message = grpc::encode_message(&String::from_utf8_lossy(body));
+        headers.insert(grpc::GRPC_MESSAGE, message);
     }
     response
 }

@@ -2,20 +2,24 @@
 
 use std::{borrow::Cow, rc::Rc, time::Duration};
 
-use http::{Request, Response, request};
+use http::{
+    Request, Response, Uri, Version, header, request,
+    uri::{Authority, PathAndQuery, Scheme},
+};
 use hyper::body::Incoming;
 use vigla_dataplane::{Dice, Direction, Outcome, Retry, may_retry};
 use vigla_model::ResponseFlag;
 
 use super::{
-    body::UpstreamBody,
-    headers::{PEER, grpc_status},
+    body::{UpstreamBody, reset_reason},
+    grpc::grpc_status,
+    headers::PEER,
     reply::{self, Reply},
 };
 use crate::{
     downstream::Downstream,
     record::Record,
-    upstream::{Busy, ClusterState, ConnectError, Connection},
+    upstream::{Busy, ClusterState, ConnectError, Connection, Sender},
 };
 
 /// Envoy waits up to 25 ms before the first retry, and doubles that up to 250 ms.
@@ -168,11 +172,20 @@ impl Sending<'_> {
             Some(body) => body.next_try(),
             None => UpstreamBody::Empty,
         };
+        if endpoint.is_http2() {
+            make_http2(&mut parts, endpoint.is_tls());
+        } else {
+            parts.version = Version::HTTP_11;
+        }
         let mut request = Request::from_parts(parts, body);
         for stale in 0.. {
             let mut connection = endpoint.connection().await.map_err(connect_failed)?;
             record.upstream_local = connection.local_address;
-            match connection.sender.try_send_request(request).await {
+            let sent = match &mut connection.sender {
+                Sender::Http1(sender) => sender.try_send_request(request).await,
+                Sender::Http2(sender, _) => sender.try_send_request(request).await,
+            };
+            match sent {
                 Ok(response) => return Ok((response, Lease { connection, busy })),
                 Err(mut error) => match error.take_message() {
                     // The endpoint had closed an idle connection: nothing was sent, so nothing is lost.
@@ -183,6 +196,21 @@ impl Sending<'_> {
         }
         unreachable!("the loop ends by returning")
     }
+}
+
+/// Puts into the address what HTTP/1.1 has in `host`, as HTTP/2 wants it.
+fn make_http2(parts: &mut request::Parts, is_tls: bool) {
+    let host = parts.headers.remove(header::HOST);
+    let authority = host.and_then(|host| Authority::from_maybe_shared(host).ok());
+    let mut uri = std::mem::take(&mut parts.uri).into_parts();
+    if let Some(authority) = authority {
+        uri.scheme = Some(if is_tls { Scheme::HTTPS } else { Scheme::HTTP });
+        uri.authority = Some(authority);
+        uri.path_and_query
+            .get_or_insert_with(|| PathAndQuery::from_static("/"));
+    }
+    parts.uri = Uri::from_parts(uri).unwrap_or_default();
+    parts.version = Version::HTTP_2;
 }
 
 fn can_replay(record: &Record) -> bool {
@@ -227,6 +255,27 @@ fn send_failed(error: &hyper::Error, record: &Record) -> Failed {
                 flag: None,
                 details: "downstream_remote_disconnect",
                 body: "",
+            },
+            reason: None,
+        };
+    }
+    if let Some(reason) = reset_reason(error) {
+        let refused = reason == h2::Reason::REFUSED_STREAM;
+        return Failed {
+            // What the endpoint refused it has not looked at.
+            outcome: Outcome::Reset {
+                before_request: refused,
+            },
+            flag: ResponseFlag::UpstreamReset,
+            reply: Reply {
+                status: 503,
+                flag: None,
+                details: if refused {
+                    "upstream_reset_before_response_started{remote_refused_stream_reset}"
+                } else {
+                    "upstream_reset_before_response_started{remote_reset}"
+                },
+                body: "upstream connect error or disconnect/reset before headers. reset reason: remote reset",
             },
             reason: None,
         };

@@ -34,6 +34,9 @@ pub(crate) struct HeadWatch {
     phase: Cell<Phase>,
     since: Cell<Instant>,
     two_lengths: Cell<bool>,
+    /// Requests that are being answered; HTTP/2 has several at once.
+    requests: Cell<u32>,
+    is_closed: Cell<bool>,
     /// The start of a head that came in pieces.
     start: RefCell<Vec<u8>>,
 }
@@ -44,6 +47,8 @@ impl HeadWatch {
             phase: Cell::new(Phase::Idle),
             since: Cell::new(Instant::now()),
             two_lengths: Cell::new(false),
+            requests: Cell::new(0),
+            is_closed: Cell::new(false),
             start: RefCell::default(),
         }
     }
@@ -52,14 +57,28 @@ impl HeadWatch {
     /// encoding then and drops the length, which is safe; but who sends both means harm.
     pub(crate) fn begin(&self) -> bool {
         self.phase.set(Phase::Busy);
+        self.requests.set(self.requests.get() + 1);
         self.start.borrow_mut().clear();
         self.two_lengths.replace(false)
     }
 
     /// The answer is complete.
     pub(crate) fn end(&self) {
-        self.phase.set(Phase::Idle);
-        self.since.set(Instant::now());
+        self.requests.set(self.requests.get().saturating_sub(1));
+        if self.requests.get() == 0 {
+            self.phase.set(Phase::Idle);
+            self.since.set(Instant::now());
+        }
+    }
+
+    /// The connection has ended.
+    pub(crate) fn close(&self) {
+        self.is_closed.set(true);
+    }
+
+    /// Whether the connection has ended, as far as that was said.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.is_closed.get()
     }
 
     /// How long a head has been on its way; `None` when there is none.

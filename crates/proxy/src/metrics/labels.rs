@@ -7,7 +7,7 @@ use vigla_model::{
     WorkloadName,
 };
 
-use super::{Metrics, Peer, RefusedKey, RequestKey, TcpKey};
+use super::{MessageKey, Metrics, Peer, RefusedKey, RequestKey, TcpKey};
 
 /// What Istio writes where it does not know.
 const UNKNOWN: &str = "unknown";
@@ -25,6 +25,12 @@ impl Metrics {
             None => label(&mut out, "grpc_response_status", &""),
         }
         label(&mut out, "response_flags", &key.flags);
+        out
+    }
+
+    pub(super) fn message_labels(&self, key: MessageKey) -> String {
+        let mut out = self.common_labels(key.telemetry, key.peer, key.service);
+        label(&mut out, "request_protocol", &Protocol::Grpc);
         out
     }
 

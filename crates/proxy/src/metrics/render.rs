@@ -8,8 +8,10 @@ use super::{Scrape, series::BYTE_BOUNDS};
 
 /// Adds up what the workers counted and writes it; series in the order of their labels.
 pub(crate) fn render(scrapes: Vec<Scrape>) -> String {
-    let (mut requests, mut tcp, mut refused) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+    let (mut requests, mut messages) = (BTreeMap::new(), BTreeMap::new());
+    let (mut tcp, mut refused) = (BTreeMap::new(), BTreeMap::new());
     for scrape in scrapes {
+        add_up(&mut messages, scrape.messages);
         add_up(&mut requests, scrape.requests);
         add_up(&mut tcp, scrape.tcp);
         add_up(&mut refused, scrape.refused);
@@ -55,6 +57,12 @@ pub(crate) fn render(scrapes: Vec<Scrape>) -> String {
             );
         }
     }
+    let sent = messages
+        .iter()
+        .map(|(labels, counts): (_, &super::series::MessageCounts)| (labels, counts.requests));
+    out.counters("istio_request_messages_total", sent);
+    let received = messages.iter().map(|(labels, counts)| (labels, counts.responses));
+    out.counters("istio_response_messages_total", received);
     type Count = fn(&super::series::TcpCounts) -> u64;
     let families: [(&str, Count); 4] = [
         ("istio_tcp_connections_opened_total", |counts| counts.opened),

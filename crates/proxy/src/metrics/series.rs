@@ -107,6 +107,36 @@ impl AddAssign for RequestCounts {
     }
 }
 
+/// Counters of gRPC messages.
+#[derive(Debug, Default)]
+pub(crate) struct MessageSeries {
+    pub(crate) requests: Cell<u64>,
+    pub(crate) responses: Cell<u64>,
+}
+
+impl MessageSeries {
+    pub(super) fn copy(&self) -> MessageCounts {
+        MessageCounts {
+            requests: self.requests.get(),
+            responses: self.responses.get(),
+        }
+    }
+}
+
+/// A copy of [`MessageSeries`].
+#[derive(Debug, Clone)]
+pub(crate) struct MessageCounts {
+    pub(crate) requests: u64,
+    pub(crate) responses: u64,
+}
+
+impl AddAssign for MessageCounts {
+    fn add_assign(&mut self, other: Self) {
+        self.requests += other.requests;
+        self.responses += other.responses;
+    }
+}
+
 /// Counters of TCP connections. `sent` went to the caller, `received` came from it, as Istio counts.
 #[derive(Debug, Default)]
 pub(crate) struct TcpSeries {

@@ -4,7 +4,9 @@
 
 mod app;
 mod control_plane;
+mod echo;
 mod http;
+mod http2;
 mod mesh;
 mod mutual_tls;
 mod program;

@@ -1,0 +1,64 @@
+//! Opening streams to an endpoint.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use tokio::net::TcpStream;
+use tokio_rustls::client::TlsStream;
+
+use crate::config::TlsClient;
+
+/// How an endpoint is reached.
+pub(super) struct Connector {
+    pub(super) address: SocketAddr,
+    /// `Err` when the keys cannot be used: connections fail, and say so.
+    pub(super) tls: Option<Result<Arc<TlsClient>, Arc<str>>>,
+    /// For connection and TLS together.
+    pub(super) limit: Duration,
+}
+
+/// Why there is no connection.
+#[derive(Debug, Clone)]
+pub(crate) enum ConnectError {
+    /// Not within the cluster's limit.
+    Timeout,
+    /// Refused, unreachable, or no TLS session; in words.
+    Failed(String),
+}
+
+/// A stream to an endpoint.
+pub(crate) enum Stream {
+    Plain(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+impl Connector {
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        let same_tls = match (&self.tls, &other.tls) {
+            (None, None) => true,
+            (Some(Ok(a)), Some(Ok(b))) => Arc::ptr_eq(a, b),
+            _ => false,
+        };
+        same_tls && self.address == other.address && self.limit == other.limit
+    }
+
+    pub(super) async fn connect(&self) -> Result<(Stream, Option<SocketAddr>), ConnectError> {
+        let opened = tokio::time::timeout(self.limit, self.open()).await;
+        opened.unwrap_or(Err(ConnectError::Timeout))
+    }
+
+    async fn open(&self) -> Result<(Stream, Option<SocketAddr>), ConnectError> {
+        let failed = |error: std::io::Error| ConnectError::Failed(error.to_string());
+        let stream = TcpStream::connect(self.address).await.map_err(failed)?;
+        stream.set_nodelay(true).map_err(failed)?;
+        let local = stream.local_addr().ok();
+        match &self.tls {
+            None => Ok((Stream::Plain(stream), local)),
+            Some(Err(problem)) => Err(ConnectError::Failed(problem.to_string())),
+            Some(Ok(tls)) => {
+                let session = tls.connector.connect(tls.name.clone(), stream).await;
+                let session = session.map_err(|error| ConnectError::Failed(format!("TLS: {error}")))?;
+                Ok((Stream::Tls(Box::new(session)), local))
+            }
+        }
+    }
+}
