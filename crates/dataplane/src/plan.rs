@@ -37,7 +37,7 @@ pub struct Listener {
     pub chains: Vec<FilterChain>,
     /// Labels under which this listener counts.
     pub telemetry: Telemetry,
-    /// Spans for its requests; `None`: none are made, headers of callers pass through.
+    /// Spans for its requests; `None`: none are made, headers of callers pass through. Always `None` without HTTP.
     pub tracing: Option<Tracing>,
     /// The object that made the listener, when there is one.
     pub origin: Option<Origin>,

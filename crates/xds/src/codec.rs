@@ -12,10 +12,12 @@ pub(crate) mod listener;
 pub(crate) mod matches;
 pub(crate) mod metadata;
 pub(crate) mod network;
+pub(crate) mod rbac;
 pub(crate) mod route;
 pub(crate) mod secret;
 pub(crate) mod stats;
 pub(crate) mod tls;
+pub(crate) mod tracing;
 
 use std::{net::SocketAddr, time::Duration};
 

@@ -221,8 +221,118 @@ fn chain(name: &str, tls: Option<bool>, mutual: bool, network: Network) -> Filte
     }
 }
 
+fn conditions() -> Vec<Condition> {
+    let texts = || ["a.b", "c*", "*d-e", "*"].map(TextMatch::parse).to_vec();
+    let subnets = || {
+        vec![
+            Subnet::parse("10.0.0.0/8").unwrap(),
+            Subnet::parse("::1").unwrap(),
+        ]
+    };
+    let all = [
+        Wanted::Principal(texts()),
+        Wanted::Namespace(texts()),
+        Wanted::SourceIp(subnets()),
+        Wanted::RemoteIp(subnets()),
+        Wanted::Header("x-team".into(), texts()),
+        Wanted::SourceIp(Vec::new()),
+        Wanted::Port(vec![80, 9080]),
+        Wanted::ServerName(texts()),
+        Wanted::Port(Vec::new()),
+        Wanted::Host(texts()),
+        Wanted::Method(texts()),
+        Wanted::Path(texts()),
+    ];
+    let both = |wanted: Wanted| {
+        [false, true].map(|invert| Condition {
+            wanted: wanted.clone(),
+            invert,
+        })
+    };
+    all.into_iter().flat_map(both).collect()
+}
+
+/// Rules with every condition, of requests only where `requests` says so.
+pub(crate) fn authorization(requests: bool) -> Option<Arc<Authorization>> {
+    let fit = |condition: &Condition| requests || !condition.wanted.is_of_request();
+    let (from, to): (Vec<_>, Vec<_>) = conditions()
+        .into_iter()
+        .filter(fit)
+        .partition(|condition| condition.wanted.is_of_caller());
+    let rule = |number: u32, from: Vec<Vec<Condition>>, to: Vec<Vec<Condition>>| AuthorizationRule {
+        name: format!("ns[bookinfo]-policy[reviews]-rule[{number}]").into(),
+        from,
+        to,
+        origin: origin("AuthorizationPolicy", "spec.rules[0]", Some(number)),
+    };
+    let each = |all: &[Condition]| all.iter().map(|one| vec![one.clone()]).collect();
+    let all = vec![
+        rule(1, vec![from.clone()], vec![to.clone()]),
+        rule(2, each(&from), each(&to)),
+    ];
+    Some(Arc::new(Authorization {
+        deny: all,
+        allow: Some(if requests {
+            vec![rule(3, Vec::new(), Vec::new())]
+        } else {
+            Vec::new()
+        }),
+    }))
+}
+
+pub(crate) fn tracing() -> Option<Tracing> {
+    Some(Tracing {
+        sampling: 123_456,
+        collector: ([127, 0, 0, 1], 4317).into(),
+        service: "productpage.bookinfo".into(),
+    })
+}
+
+fn pool() -> ConnectionPool {
+    ConnectionPool {
+        max_connections: Some(1),
+        max_pending_requests: Some(2),
+        max_requests: Some(3),
+        max_retries: Some(4),
+        max_requests_per_connection: Some(5),
+        idle_timeout: Some(Duration::from_secs(6)),
+        keepalive: Some(Keepalive {
+            probes: Some(7),
+            time: Some(Duration::from_secs(8)),
+            interval: None,
+        }),
+        origin: origin("DestinationRule", "spec.trafficPolicy.connectionPool", Some(4)),
+    }
+}
+
+fn outlier() -> Option<Outlier> {
+    Some(Outlier {
+        consecutive_5xx: None,
+        consecutive_gateway_errors: Some(3),
+        consecutive_local_origin_failures: Some(4),
+        split_external_local_origin_errors: true,
+        interval: Duration::from_millis(100),
+        base_ejection_time: Duration::from_secs(2),
+        max_ejection_percent: 100,
+        min_health_percent: 20,
+        origin: origin("DestinationRule", "spec.trafficPolicy.outlierDetection", None),
+    })
+}
+
+fn origination() -> UpstreamTls {
+    UpstreamTls::Simple(Origination {
+        sni: Some("books.example".into()),
+        subject_alt_names: vec!["books.example".into(), "spiffe://other/ns/a/sa/b".into()],
+        roots: TlsRoots::System,
+        client: None,
+    })
+}
+
 fn listener(name: &str, address: &str, direction: Direction, chains: Vec<FilterChain>) -> Listener {
     let inbound = direction == Direction::Inbound;
+    let is_http = chains
+        .iter()
+        .any(|chain| matches!(chain.network, Network::Http(_)));
     Listener {
         name: name.into(),
         address: address.parse().unwrap(),
@@ -237,7 +347,7 @@ fn listener(name: &str, address: &str, direction: Direction, chains: Vec<FilterC
             local: identity("productpage-v1"),
             service: inbound.then(|| Fqdn::new(REVIEWS)),
         },
-        tracing: None,
+        tracing: tracing().filter(|_| is_http && direction != Direction::Gateway),
         origin: None,
     }
 }
@@ -299,6 +409,23 @@ pub(crate) fn plan(base: u16) -> Plan {
         Network::Http(RouteSource::Inline(Arc::new(table(&app, &["*"], routes))))
     };
     let tcp = || Network::tcp(Arc::clone(&app));
+    let mut weighted_tcp = chain(
+        "weighted",
+        None,
+        false,
+        Network::Tcp {
+            clusters: ["outside", "tcp"]
+                .map(|name| TcpCluster {
+                    cluster: name.into(),
+                    weight: 50,
+                    origin: origin("VirtualService", "spec.tcp[0].route[0]", Some(2)),
+                })
+                .to_vec(),
+        },
+    );
+    weighted_tcp.authorization = authorization(false);
+    let mut guarded = chain("tls", Some(true), true, inline());
+    guarded.authorization = authorization(true);
     let mut sni = chain("sni", Some(true), false, tcp());
     sni.matches.server_names = vec!["a.example".into(), "*.b.example".into()];
     let named = |name: &str| Network::Http(RouteSource::Named(name.into()));
@@ -307,10 +434,7 @@ pub(crate) fn plan(base: u16) -> Plan {
             "inbound|9080",
             &at(0),
             Direction::Inbound,
-            vec![
-                chain("tls", Some(true), true, inline()),
-                chain("plaintext", Some(false), false, inline()),
-            ],
+            vec![guarded, chain("plaintext", Some(false), false, inline())],
         ),
         listener(
             "inbound|27017",
@@ -331,11 +455,45 @@ pub(crate) fn plan(base: u16) -> Plan {
             vec![chain("http", None, false, named("http.80"))],
         ),
         listener("gateway|443", &at(4), Direction::Gateway, vec![sni]),
+        listener("outbound|27017", &at(5), Direction::Outbound, vec![weighted_tcp]),
     ];
     let outbound = |subset: &str| format!("outbound|9080|{subset}|{REVIEWS}");
     let mut unknown = endpoint("127.0.0.1:9", false);
     unknown.identity = PeerIdentity::default();
+    let names = || {
+        let name = |host: &str| DnsEndpoint {
+            host: host.into(),
+            port: 443,
+            identity: PeerIdentity::default(),
+            weight: 2,
+        };
+        Discovery::Dns(vec![name("books.example"), name("more.example")])
+    };
     let clusters = [
+        Cluster {
+            connection_pool: pool(),
+            outlier: outlier(),
+            http: HttpVersion::Http2,
+            ..cluster("outside", names(), origination(), Protocol::Http)
+        },
+        Cluster {
+            connection_pool: ConnectionPool {
+                keepalive: Some(Keepalive::default()),
+                ..ConnectionPool::default()
+            },
+            outlier: Some(Outlier::default()),
+            ..cluster(
+                "otlp|127.0.0.1:4317",
+                Discovery::Static(vec![endpoint("127.0.0.1:4317", false)]),
+                UpstreamTls::Simple(Origination {
+                    sni: None,
+                    subject_alt_names: Vec::new(),
+                    roots: TlsRoots::Unchecked,
+                    client: None,
+                }),
+                Protocol::Grpc,
+            )
+        },
         cluster(&outbound(""), Discovery::Eds, mesh(true), Protocol::Http),
         cluster(&outbound("v1"), Discovery::Eds, mesh(false), Protocol::Grpc),
         cluster(&outbound("v2"), Discovery::Eds, UpstreamTls::None, Protocol::Http),

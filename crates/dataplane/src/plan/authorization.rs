@@ -14,17 +14,16 @@ pub struct Authorization {
     pub allow: Option<Vec<AuthorizationRule>>,
 }
 
-/// One rule of a policy: one of `from`, one of `to` and all of `when` must hold.
+/// One rule of a policy: one of `from` and one of `to` must hold. What stands in the policy's `when` stands in each
+/// entry here.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AuthorizationRule {
     /// Istio's name: `ns[bookinfo]-policy[ratings]-rule[0]`.
     pub name: Arc<str>,
-    /// Callers; each is a list of conditions that must all hold. Empty: all callers.
+    /// Callers; each is a list of conditions that must all hold ([`Wanted::is_of_caller`]). Empty: all callers.
     pub from: Vec<Vec<Condition>>,
     /// Operations; each is a list of conditions that must all hold. Empty: all operations.
     pub to: Vec<Vec<Condition>>,
-    /// Further conditions.
-    pub when: Vec<Condition>,
     /// The rule as written.
     pub origin: Option<Origin>,
 }
@@ -61,6 +60,28 @@ pub enum Wanted {
     Path(Vec<TextMatch>),
     /// A header by lower-case name. HTTP only.
     Header(Arc<str>, Vec<TextMatch>),
+}
+
+impl Wanted {
+    /// Whether it asks for the caller, and not for what is called.
+    pub fn is_of_caller(&self) -> bool {
+        matches!(
+            self,
+            Self::Principal(_)
+                | Self::Namespace(_)
+                | Self::SourceIp(_)
+                | Self::RemoteIp(_)
+                | Self::Header(..)
+        )
+    }
+
+    /// Whether it asks for a part of a request, so that bytes never have it.
+    pub fn is_of_request(&self) -> bool {
+        matches!(
+            self,
+            Self::Host(_) | Self::Method(_) | Self::Path(_) | Self::Header(..)
+        )
+    }
 }
 
 /// Istio's way to match a text: `text`, `text*`, `*text` or `*`.

@@ -1,12 +1,13 @@
 //! Clusters.
 
+mod policy;
+
 use std::collections::HashMap;
 
 use envoy_types::pb::envoy::{
     config::{
         cluster::v3::{
-            CircuitBreakers, Cluster as Message,
-            circuit_breakers::Thresholds,
+            Cluster as Message,
             cluster::{
                 ClusterDiscoveryType, CommonLbConfig, DiscoveryType, EdsClusterConfig, LbPolicy,
                 TransportSocketMatch,
@@ -20,15 +21,14 @@ use envoy_types::pb::envoy::{
             ExplicitHttpConfig, UpstreamProtocolOptions, explicit_http_config::ProtocolConfig,
         },
     },
-    r#type::v3::Percent,
 };
-use vigla_dataplane::{Balancer, Cluster, ConnectionPool, Discovery, HttpVersion, UpstreamTls};
+use vigla_dataplane::{Balancer, Cluster, Discovery, HttpVersion, UpstreamTls};
 use vigla_model::Protocol;
 
 use super::{
     Reason, endpoint, from_ads,
     metadata::{self, Fields, VIGLA},
-    number, pack, read_duration, tls, unpack, write_duration,
+    pack, read_duration, tls, unpack, write_duration,
 };
 
 /// Key of a cluster's HTTP options.
@@ -89,21 +89,18 @@ pub(crate) fn write(cluster: &Cluster) -> Message {
         connect_timeout: Some(write_duration(cluster.connect_timeout)),
         transport_socket,
         transport_socket_matches,
-        metadata: metadata::write(vigla, cluster.origin.as_ref()),
+        metadata: policy::write_origins(
+            metadata::write(vigla, cluster.origin.as_ref()),
+            &cluster.connection_pool,
+            cluster.outlier.as_ref(),
+        ),
         typed_extension_protocol_options: http_options(cluster),
-        // As in Istio: nothing is shed, and no traffic goes to unhealthy endpoints, unless a rule says so.
-        circuit_breakers: Some(CircuitBreakers {
-            thresholds: vec![Thresholds {
-                max_connections: number(u32::MAX),
-                max_pending_requests: number(u32::MAX),
-                max_requests: number(u32::MAX),
-                max_retries: number(u32::MAX),
-                ..Thresholds::default()
-            }],
-            ..CircuitBreakers::default()
-        }),
+        circuit_breakers: Some(policy::write_pool(&cluster.connection_pool)),
+        upstream_connection_options: policy::write_keepalive(&cluster.connection_pool),
+        outlier_detection: cluster.outlier.as_ref().map(policy::write_outlier),
+        // As in Istio: no traffic goes to unhealthy endpoints, unless a rule says so.
         common_lb_config: Some(CommonLbConfig {
-            healthy_panic_threshold: Some(Percent { value: 0.0 }),
+            healthy_panic_threshold: Some(policy::panic_threshold(cluster.outlier.as_ref())),
             ..CommonLbConfig::default()
         }),
         ..Message::default()
@@ -112,6 +109,7 @@ pub(crate) fn write(cluster: &Cluster) -> Message {
 
 pub(crate) fn read(message: &Message) -> Result<Cluster, Reason> {
     let metadata = message.metadata.as_ref();
+    let options = read_http_options(message)?;
     let discovery = match message.cluster_discovery_type {
         Some(ClusterDiscoveryType::Type(kind)) if kind == i32::from(DiscoveryType::Eds) => Discovery::Eds,
         Some(ClusterDiscoveryType::Type(kind)) if kind == i32::from(DiscoveryType::Static) => {
@@ -141,8 +139,13 @@ pub(crate) fn read(message: &Message) -> Result<Cluster, Reason> {
             Some(timeout) => read_duration(timeout)?,
             None => std::time::Duration::from_secs(5), // Envoy's default.
         },
-        connection_pool: ConnectionPool::default(),
-        outlier: None,
+        connection_pool: policy::read_pool(
+            message,
+            options
+                .as_ref()
+                .and_then(|options| options.common_http_protocol_options.as_ref()),
+        )?,
+        outlier: policy::read_outlier(message)?,
         tls: read_tls(message)?,
         service: metadata::read_service(metadata),
         protocol: match metadata::find(metadata, VIGLA, "protocol") {
@@ -150,7 +153,7 @@ pub(crate) fn read(message: &Message) -> Result<Cluster, Reason> {
             Some("grpc") => Protocol::Grpc,
             _ => Protocol::Http,
         },
-        http: read_http_version(message)?,
+        http: read_http_version(options.as_ref()),
         origin: metadata::read_origin(metadata),
     })
 }
@@ -224,20 +227,22 @@ fn http_options(cluster: &Cluster) -> HashMap<String, envoy_types::pb::google::p
         upstream_protocol_options: Some(UpstreamProtocolOptions::ExplicitHttpConfig(ExplicitHttpConfig {
             protocol_config: Some(protocol_config),
         })),
+        common_http_protocol_options: policy::write_connections(&cluster.connection_pool),
         ..HttpProtocolOptions::default()
     };
     HashMap::from([(HTTP_OPTIONS.to_owned(), pack(&options))])
 }
 
-fn read_http_version(message: &Message) -> Result<HttpVersion, Reason> {
-    let Some(any) = message.typed_extension_protocol_options.get(HTTP_OPTIONS) else {
-        return Ok(HttpVersion::Http1);
-    };
-    let options: HttpProtocolOptions = unpack(any)?;
-    match options.upstream_protocol_options {
+fn read_http_options(message: &Message) -> Result<Option<HttpProtocolOptions>, Reason> {
+    let any = message.typed_extension_protocol_options.get(HTTP_OPTIONS);
+    any.map(unpack).transpose()
+}
+
+fn read_http_version(options: Option<&HttpProtocolOptions>) -> HttpVersion {
+    match options.and_then(|options| options.upstream_protocol_options.as_ref()) {
         Some(UpstreamProtocolOptions::ExplicitHttpConfig(ExplicitHttpConfig {
             protocol_config: Some(ProtocolConfig::Http2ProtocolOptions(_)),
-        })) => Ok(HttpVersion::Http2),
-        _ => Ok(HttpVersion::Http1),
+        })) => HttpVersion::Http2,
+        _ => HttpVersion::Http1,
     }
 }

@@ -1,6 +1,6 @@
 //! Listeners and filter chains.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use envoy_types::pb::envoy::{
     config::{
@@ -12,13 +12,13 @@ use envoy_types::pb::envoy::{
     },
     extensions::filters::listener::tls_inspector::v3::TlsInspector,
 };
-use vigla_dataplane::{ChainMatch, Direction, FilterChain, Listener, Network, Telemetry};
+use vigla_dataplane::{ChainMatch, Direction, FilterChain, Listener, Network, Telemetry, Tracing};
 use vigla_model::Reporter;
 
 use super::{
     Reason, flag,
     metadata::{self, Fields, VIGLA},
-    network, pack, read_address, stats, tls, write_address, write_duration,
+    network, pack, rbac, read_address, required, stats, tls, write_address, write_duration,
 };
 use crate::EncodeOptions;
 
@@ -85,11 +85,14 @@ pub(crate) fn read(message: &Message) -> Result<Listener, Reason> {
         .filter_chains
         .iter()
         .map(|chain| read_chain(chain).map_err(|reason| format!("filter chain `{}`: {reason}", chain.name)));
+    let (chains, tracing): (Vec<_>, Vec<_>) = chains.collect::<Result<Vec<_>, _>>()?.into_iter().unzip();
+    // All chains of a listener make the same spans.
+    let tracing = tracing.into_iter().flatten().next();
     Ok(Listener {
         name: message.name.as_str().into(),
         address: read_address(message.address.as_ref())?,
         direction,
-        chains: chains.collect::<Result<_, _>>()?,
+        chains,
         telemetry: Telemetry {
             reporter: match metadata::find(metadata, VIGLA, "reporter") {
                 Some("source") => Reporter::Source,
@@ -100,7 +103,7 @@ pub(crate) fn read(message: &Message) -> Result<Listener, Reason> {
             local: metadata::read_identity(metadata)?,
             service: metadata::read_service(metadata),
         },
-        tracing: None,
+        tracing,
         origin: metadata::read_origin(metadata),
     })
 }
@@ -124,14 +127,17 @@ fn write_chain(listener: &Listener, chain: &FilterChain, options: EncodeOptions<
     ChainMessage {
         name: chain.name.to_string(),
         filter_chain_match: (matches != FilterChainMatch::default()).then_some(matches),
-        filters: vec![network::write(listener, chain, options)],
-        metadata: metadata::write(Fields::default(), chain.origin.as_ref()),
+        filters: network::write(listener, chain, options),
+        metadata: rbac::write_origins(
+            metadata::write(Fields::default(), chain.origin.as_ref()),
+            chain.authorization.as_deref(),
+        ),
         transport_socket: chain.tls.as_ref().map(|tls| tls::write_downstream(tls, is_http)),
         ..ChainMessage::default()
     }
 }
 
-fn read_chain(message: &ChainMessage) -> Result<FilterChain, Reason> {
+fn read_chain(message: &ChainMessage) -> Result<(FilterChain, Option<Tracing>), Reason> {
     let empty = FilterChainMatch::default();
     let matches = message.filter_chain_match.as_ref().unwrap_or(&empty);
     let known = FilterChainMatch {
@@ -142,11 +148,13 @@ fn read_chain(message: &ChainMessage) -> Result<FilterChain, Reason> {
     if known != *matches {
         return Err("matches by something that is not supported".to_owned());
     }
-    let [filter] = message.filters.as_slice() else {
-        return Err("there must be one network filter".to_owned());
-    };
+    let mut read = network::read(&message.filters)?;
+    let authorization = read.authorization.take().map(|mut authorization| {
+        rbac::read_origins(message.metadata.as_ref(), &mut authorization);
+        Arc::new(authorization)
+    });
     let is_plain = |socket: &TransportSocket| *socket == tls::write_plaintext();
-    Ok(FilterChain {
+    let chain = FilterChain {
         name: message.name.as_str().into(),
         matches: ChainMatch {
             tls: match matches.transport_protocol.as_str() {
@@ -165,10 +173,11 @@ fn read_chain(message: &ChainMessage) -> Result<FilterChain, Reason> {
             Some(socket) if !is_plain(socket) => Some(tls::read_downstream(socket)?),
             _ => None,
         },
-        authorization: None,
-        network: network::read(filter)?,
+        authorization,
+        network: required(read.network, "what reads the bytes")?,
         origin: metadata::read_origin(message.metadata.as_ref()),
-    })
+    };
+    Ok((chain, read.tracing))
 }
 
 fn direction_name(direction: Direction) -> &'static str {

@@ -6,6 +6,7 @@ use envoy_types::pb::{
             common::mutation_rules::v3::{HeaderMutation, header_mutation::Action},
             core::v3::header_value_option::HeaderAppendAction,
             listener::v3::{Filter, filter::ConfigType},
+            rbac::v3::Rbac,
         },
         extensions::filters::{
             http::{
@@ -15,6 +16,7 @@ use envoy_types::pb::{
                     Config as HeaderToMetadata,
                     config::{KeyValuePair, Rule},
                 },
+                rbac::v3::Rbac as HttpRbac,
                 router::v3::Router,
             },
             network::{
@@ -23,6 +25,7 @@ use envoy_types::pb::{
                     http_connection_manager::{RouteSpecifier, ServerHeaderTransformation},
                     http_filter,
                 },
+                rbac::v3::Rbac as NetworkRbac,
                 tcp_proxy::v3::{
                     TcpProxy,
                     tcp_proxy::{
@@ -37,12 +40,14 @@ use envoy_types::pb::{
 };
 use prost::Name;
 use std::sync::Arc;
-use vigla_dataplane::{Direction, FilterChain, Listener, Network, RouteSource, TcpCluster};
+use vigla_dataplane::{
+    Authorization, Direction, FilterChain, Listener, Network, RouteSource, TcpCluster, Tracing,
+};
 
 use super::{
     Reason, access_log, flag, from_ads, headers,
     metadata::{self, Fields},
-    pack, required, route, stats, unpack,
+    pack, rbac, required, route, stats, tracing, unpack,
 };
 use crate::EncodeOptions;
 
@@ -51,8 +56,9 @@ const PEER_HEADER: &str = "x-vigla-peer";
 /// Name of our filter that sets, moves or removes it. `vigla-proxy` does the same by itself.
 const PEER_FILTER: &str = "vigla.peer";
 
-pub(crate) fn write(listener: &Listener, chain: &FilterChain, options: EncodeOptions<'_>) -> Filter {
-    match &chain.network {
+/// The filters of a chain; the last one reads the bytes.
+pub(crate) fn write(listener: &Listener, chain: &FilterChain, options: EncodeOptions<'_>) -> Vec<Filter> {
+    let last = match &chain.network {
         Network::Http(source) => filter(
             "envoy.filters.network.http_connection_manager",
             pack(&write_http(listener, chain, source, options)),
@@ -61,20 +67,56 @@ pub(crate) fn write(listener: &Listener, chain: &FilterChain, options: EncodeOpt
             "envoy.filters.network.tcp_proxy",
             pack(&write_tcp(listener, chain, clusters, options)),
         ),
-    }
+    };
+    let of_connections = chain
+        .authorization
+        .as_ref()
+        .filter(|_| matches!(chain.network, Network::Tcp { .. }));
+    let mut filters: Vec<Filter> = of_connections
+        .iter()
+        .flat_map(|authorization| rbac::write_network(authorization))
+        .map(|rules| filter(rbac::NETWORK_FILTER, pack(&rules)))
+        .collect();
+    filters.push(last);
+    filters
 }
 
-pub(crate) fn read(message: &Filter) -> Result<Network, Reason> {
-    let Some(ConfigType::TypedConfig(any)) = &message.config_type else {
-        return Err(format!("network filter `{}` has no settings", message.name));
-    };
-    if any.type_url == HttpConnectionManager::type_url() {
-        read_http(unpack(any)?).map(Network::Http)
-    } else if any.type_url == TcpProxy::type_url() {
-        read_tcp(&unpack(any)?)
-    } else {
-        Err(format!("network filter `{}` is not supported", message.name))
+/// What the filters of a chain say.
+#[derive(Default)]
+pub(crate) struct Read {
+    pub(crate) network: Option<Network>,
+    pub(crate) authorization: Option<Authorization>,
+    pub(crate) tracing: Option<Tracing>,
+}
+
+pub(crate) fn read(filters: &[Filter]) -> Result<Read, Reason> {
+    let mut read = Read::default();
+    for filter in filters {
+        let Some(ConfigType::TypedConfig(any)) = &filter.config_type else {
+            return Err(format!("network filter `{}` has no settings", filter.name));
+        };
+        if read.network.is_some() {
+            return Err(format!("filter `{}` stands behind the last one", filter.name));
+        }
+        if any.type_url == HttpConnectionManager::type_url() {
+            read_http(unpack(any)?, &mut read)?;
+        } else if any.type_url == TcpProxy::type_url() {
+            read.network = Some(read_tcp(&unpack(any)?)?);
+        } else if any.type_url == NetworkRbac::type_url() {
+            let rules: NetworkRbac = unpack(any)?;
+            read_rules(rules.matcher.is_some(), rules.rules.as_ref(), &mut read)?;
+        } else {
+            return Err(format!("network filter `{}` is not supported", filter.name));
+        }
     }
+    Ok(read)
+}
+
+fn read_rules(has_matcher: bool, rules: Option<&Rbac>, read: &mut Read) -> Result<(), Reason> {
+    if has_matcher {
+        return Err("authorization by a matcher is not supported".to_owned());
+    }
+    rbac::read(rules, read.authorization.get_or_insert_default())
 }
 
 fn write_http(
@@ -83,8 +125,14 @@ fn write_http(
     source: &RouteSource,
     options: EncodeOptions<'_>,
 ) -> HttpConnectionManager {
-    let mut access_log = vec![stats::requests(listener, chain)];
+    let mut access_log = stats::requests(listener, chain);
     access_log.extend(options.access_log.map(access_log::to_file));
+    let mut http_filters = vec![peer_filter(listener, chain)];
+    let authorization = chain.authorization.iter();
+    let rules = authorization.flat_map(|authorization| rbac::write_http(authorization));
+    http_filters.extend(rules.map(|rules| http_filter(rbac::HTTP_FILTER, pack(&rules))));
+    http_filters.push(http_filter(route::FAULT_FILTER, pack(&HttpFault::default())));
+    http_filters.push(http_filter("envoy.filters.http.router", pack(&Router::default())));
     HttpConnectionManager {
         stat_prefix: listener.name.to_string(),
         route_specifier: Some(match source {
@@ -94,11 +142,11 @@ fn write_http(
             }),
             RouteSource::Inline(table) => RouteSpecifier::RouteConfig(route::write(table)),
         }),
-        http_filters: vec![
-            peer_filter(listener, chain),
-            http_filter(route::FAULT_FILTER, pack(&HttpFault::default())),
-            http_filter("envoy.filters.http.router", pack(&Router::default())),
-        ],
+        http_filters,
+        tracing: listener
+            .tracing
+            .as_ref()
+            .map(|tracing| tracing::write(tracing, &listener.telemetry.local)),
         access_log,
         server_header_transformation: ServerHeaderTransformation::PassThrough.into(),
         // Only at the edge is the connection's address the caller's.
@@ -108,7 +156,7 @@ fn write_http(
     }
 }
 
-fn read_http(manager: HttpConnectionManager) -> Result<RouteSource, Reason> {
+fn read_http(manager: HttpConnectionManager, read: &mut Read) -> Result<(), Reason> {
     let known = [HttpFault::type_url(), Router::type_url()];
     for filter in manager
         .http_filters
@@ -118,15 +166,21 @@ fn read_http(manager: HttpConnectionManager) -> Result<RouteSource, Reason> {
         let Some(http_filter::ConfigType::TypedConfig(any)) = &filter.config_type else {
             return Err(format!("HTTP filter `{}` has no settings", filter.name));
         };
-        if filter.name != PEER_FILTER && !known.contains(&any.type_url) {
+        if any.type_url == HttpRbac::type_url() {
+            let rules: HttpRbac = unpack(any)?;
+            read_rules(rules.matcher.is_some(), rules.rules.as_ref(), read)?;
+        } else if filter.name != PEER_FILTER && !known.contains(&any.type_url) {
             return Err(format!("HTTP filter `{}` is not supported", filter.name));
         }
     }
-    match required(manager.route_specifier, "the routes")? {
-        RouteSpecifier::Rds(rds) => Ok(RouteSource::Named(rds.route_config_name.into())),
-        RouteSpecifier::RouteConfig(table) => Ok(RouteSource::Inline(Arc::new(route::read(&table)?))),
-        RouteSpecifier::ScopedRoutes(_) => Err("scoped routes are not supported".to_owned()),
-    }
+    read.tracing = manager.tracing.as_ref().and_then(tracing::read);
+    let source = match required(manager.route_specifier, "the routes")? {
+        RouteSpecifier::Rds(rds) => RouteSource::Named(rds.route_config_name.into()),
+        RouteSpecifier::RouteConfig(table) => RouteSource::Inline(Arc::new(route::read(&table)?)),
+        RouteSpecifier::ScopedRoutes(_) => return Err("scoped routes are not supported".to_owned()),
+    };
+    read.network = Some(Network::Http(source));
+    Ok(())
 }
 
 fn write_tcp(

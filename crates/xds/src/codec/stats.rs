@@ -7,20 +7,24 @@
 use envoy_types::pb::{
     envoy::{
         config::accesslog::v3::{
-            AccessLog, AccessLogFilter, LogTypeFilter, ResponseFlagFilter, access_log::ConfigType,
-            access_log_filter::FilterSpecifier,
+            AccessLog, AccessLogFilter, HeaderFilter, LogTypeFilter, ResponseFlagFilter,
+            access_log::ConfigType, access_log_filter::FilterSpecifier,
         },
+        config::route::v3::{HeaderMatcher, header_matcher::HeaderMatchSpecifier},
         data::accesslog::v3::AccessLogType,
         extensions::access_loggers::stats::v3::{
             Config,
             config::{Counter, Histogram, Stat, Tag, histogram::Unit},
         },
-        r#type::v3::Scope,
+        r#type::{
+            matcher::v3::{StringMatcher, string_matcher::MatchPattern},
+            v3::Scope,
+        },
     },
     google::protobuf::UInt64Value,
 };
 use vigla_dataplane::{Direction, FilterChain, Listener};
-use vigla_model::{PeerIdentity, Reporter};
+use vigla_model::{PeerIdentity, Protocol, Reporter};
 
 use super::{metadata::service_labels, number, pack};
 
@@ -39,11 +43,32 @@ pub(crate) fn has_peer_certificate(chain: &FilterChain) -> bool {
     chain.tls.as_ref().is_some_and(|tls| tls.client_roots.is_some())
 }
 
-/// Counts requests.
-pub(crate) fn requests(listener: &Listener, chain: &FilterChain) -> AccessLog {
+/// Counts requests: those of gRPC, and all others, each under its protocol.
+pub(crate) fn requests(listener: &Listener, chain: &FilterChain) -> Vec<AccessLog> {
+    let grpc = || HeaderMatcher {
+        name: "content-type".to_owned(),
+        header_match_specifier: Some(HeaderMatchSpecifier::StringMatch(StringMatcher {
+            match_pattern: Some(MatchPattern::Prefix("application/grpc".to_owned())),
+            ..StringMatcher::default()
+        })),
+        ..HeaderMatcher::default()
+    };
+    let other = HeaderMatcher {
+        invert_match: true,
+        ..grpc()
+    };
+    [(Protocol::Grpc, grpc()), (Protocol::Http, other)]
+        .map(|(protocol, header)| {
+            let filter = FilterSpecifier::HeaderFilter(HeaderFilter { header: Some(header) });
+            logger(&requests_of(listener, chain, protocol), Some(filter))
+        })
+        .into()
+}
+
+fn requests_of(listener: &Listener, chain: &FilterChain, protocol: Protocol) -> Config {
     let mut tags = ends(listener, chain, "ROUTE");
     tags.extend([
-        tag("request_protocol", "http"),
+        tag("request_protocol", protocol.as_str()),
         tag("response_code", "%RESPONSE_CODE%"),
         tag("grpc_response_status", "%GRPC_STATUS_NUMBER%"),
         tag("response_flags", "%RESPONSE_FLAGS%"),
@@ -53,7 +78,7 @@ pub(crate) fn requests(listener: &Listener, chain: &FilterChain) -> AccessLog {
         unit: unit.into(),
         value_format: value.to_owned(),
     };
-    let config = Config {
+    Config {
         counters: vec![counter("requests_total", &tags)],
         histograms: vec![
             histogram("request_duration_milliseconds", Unit::Milliseconds, "%DURATION%"),
@@ -61,8 +86,7 @@ pub(crate) fn requests(listener: &Listener, chain: &FilterChain) -> AccessLog {
             histogram("response_bytes", Unit::Bytes, "%BYTES_SENT%"),
         ],
         ..scoped("istio")
-    };
-    logger(&config, None)
+    }
 }
 
 /// Counts connections when they open, and with their bytes when they close.

@@ -11,8 +11,15 @@ use crate::{DecodeError, Decoded, decode, decode_any, sample};
 #[test]
 fn a_plan_is_read_back_as_it_was_written() {
     let plan = sample::plan(9080);
-    let resources = encode(&plan, EncodeOptions::default());
-    assert_eq!(decode(&resources).unwrap(), plan);
+    let read = decode(&encode(&plan, EncodeOptions::default())).unwrap();
+    // Part by part: a whole plan is too much text to judge.
+    for (name, listener) in &plan.listeners {
+        assert_eq!(read.listeners.get(name), Some(listener));
+    }
+    for (name, cluster) in &plan.clusters {
+        assert_eq!(read.clusters.get(name), Some(cluster));
+    }
+    assert!(read == plan, "{:?}", read.route_tables.keys());
 }
 
 #[test]
@@ -259,7 +266,10 @@ fn envoy_accepts_every_part() {
         }
     }
     for cluster in plan.clusters.values_mut() {
-        Arc::make_mut(cluster).tls = UpstreamTls::None;
+        // Secrets come by a stream, which a validation has not.
+        if matches!(cluster.tls, UpstreamTls::Mesh { .. }) {
+            Arc::make_mut(cluster).tls = UpstreamTls::None;
+        }
         if let Some(endpoints) = plan.endpoints.get(&cluster.name) {
             Arc::make_mut(cluster).discovery = Discovery::Static(endpoints.endpoints.clone());
         }

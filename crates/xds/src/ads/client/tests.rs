@@ -139,10 +139,13 @@ fn a_listener_waits_for_its_routes_and_secrets() {
         ResourceKind::Secret,
     ];
     assert_eq!(asked, kinds.map(ResourceKind::type_url));
-    assert!(client.plan().listeners.is_empty());
+    let names = |client: &Client| -> Vec<Arc<str>> { client.plan().listeners.keys().cloned().collect() };
+    assert_eq!(names(&client), ["outbound|27017"].map(Arc::from));
     client.receive(push(ResourceKind::RouteTable));
-    let names: Vec<_> = client.plan().listeners.keys().cloned().collect();
-    assert_eq!(names, ["gateway|80", "outbound|9080"].map(Arc::from));
+    assert_eq!(
+        names(&client),
+        ["gateway|80", "outbound|27017", "outbound|9080"].map(Arc::from)
+    );
     client.receive(push(ResourceKind::Secret));
     assert_eq!(client.plan().listeners, plan.listeners);
     assert!(!client.is_ready(), "clusters have not come");
