@@ -4,8 +4,12 @@
 //! shares of all its processes) and processor time at the default rate, over a minute.
 #![expect(clippy::print_stdout, reason = "a measurement prints its figures")]
 
-use std::time::{Duration, Instant};
+use std::{
+    process::ExitCode,
+    time::{Duration, Instant},
+};
 
+use vigla_testing::{Report, median};
 use vigla_tests::{Demo, Usage, complete_graph, processes_that_mention, usage};
 
 /// Runs of the start; the median is told.
@@ -16,34 +20,48 @@ const SETTLING: Duration = Duration::from_secs(15);
 const WATCHED: Duration = Duration::from_secs(60);
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() {
+async fn main() -> ExitCode {
+    match measure().await {
+        Some(report) => {
+            println!("{report}");
+            ExitCode::SUCCESS
+        }
+        None => {
+            println!("P24 could not be measured: there is no vigla; use `cargo xtask bench demo`");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// `None` when the programs are not there.
+async fn measure() -> Option<Report> {
+    let mut report = Report::new("demo");
     let mut starts = Vec::new();
     for _ in 0..STARTS {
-        let Some(demo) = Demo::with(&[]).await else { return };
+        let demo = Demo::with(&[]).await?;
         complete_graph(&demo).await;
-        starts.push(demo.started().elapsed());
+        starts.push(demo.started().elapsed().as_secs_f64());
     }
-    starts.sort();
-    println!(
-        "P24 start to all edges: {:.1} s median of {STARTS}, worst {:.1} s (bar 10 s)",
-        starts[STARTS / 2].as_secs_f64(),
-        starts[STARTS - 1].as_secs_f64()
+    let worst = starts.iter().copied().fold(0.0, f64::max);
+    let start = format!("{:.1} s, worst of {STARTS} {worst:.1} s", median(&starts)?);
+    report.row(
+        "P24",
+        "start of `vigla demo` to all edges in the API",
+        start,
+        "≤ 10 s",
     );
 
-    let Some(demo) = Demo::with(&[]).await else { return };
+    let demo = Demo::with(&[]).await?;
     tokio::time::sleep(SETTLING).await;
     let (before, started) = (total(&demo), Instant::now());
     tokio::time::sleep(WATCHED).await;
     let (after, elapsed) = (total(&demo), started.elapsed());
     let share = (after.cpu - before.cpu).as_secs_f64() / elapsed.as_secs_f64();
-    println!(
-        "P24 memory of all processes: {:.0} MB (bar 200 MB)",
-        after.pss_bytes as f64 / 1e6
-    );
-    println!(
-        "P24 processor at the default rate: {:.1} % of a core (bar 25 %)",
-        share * 100.0
-    );
+    let memory = format!("{:.0} MB", after.pss_bytes as f64 / 1e6);
+    report.row("P24", "memory (PSS) of all its processes", memory, "≤ 200 MB");
+    let share = format!("{:.1} % of a core", share * 100.0);
+    report.row("P24", "processor at the default rate", share, "≤ 25 %");
+    Some(report)
 }
 
 /// What the demo and its sidecars have used together.

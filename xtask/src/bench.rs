@@ -3,7 +3,7 @@
 //! A measurement is a bench target named `bench_…` of some package; what it measures and its bar
 //! stand in `docs/benchmarks.md`.
 
-use std::{ffi::OsString, process::ExitCode};
+use std::{ffi::OsString, path::PathBuf, process::ExitCode};
 
 use anyhow::{Context, bail};
 
@@ -15,6 +15,9 @@ use crate::{
 
 /// The package whose measurements only drive the built programs: itself it need not be fast.
 const DRIVERS: &str = "vigla-tests";
+
+/// Packages whose measurements start the built programs.
+const STARTERS: [&str; 2] = [DRIVERS, "vigla-demo"];
 
 /// One bench target of the workspace.
 struct Bench {
@@ -43,7 +46,11 @@ pub(crate) fn run_bench(workspace: &Workspace, arguments: &[OsString]) -> anyhow
         );
     }
     // Measured is what a release ships, beside the real peers.
-    build::build_release(workspace, &mut Progress::new(build::STEPS))?;
+    if chosen.iter().any(|bench| STARTERS.contains(&&*bench.package)) {
+        build::build_release(workspace, &mut Progress::new(build::STEPS))?;
+    }
+    let peers = Peers::find(workspace, &chosen);
+    let mut failed = false;
     for bench in chosen {
         let mut cargo = workspace.cargo(["bench", "--package", &bench.package, "--bench", &bench.name]);
         if bench.package == DRIVERS {
@@ -56,12 +63,49 @@ pub(crate) fn run_bench(workspace: &Workspace, arguments: &[OsString]) -> anyhow
         {
             cargo.env(variable, program);
         }
-        if let Some(envoy) = peers::find_envoy() {
-            cargo.env("VIGLA_ENVOY", envoy);
+        cargo.envs(peers.0.iter().cloned());
+        // One that cannot be taken keeps none of the others back.
+        if let Err(error) = run(&mut cargo) {
+            println!("{}: {error:#}", bench.name);
+            failed = true;
         }
-        run(&mut cargo)?;
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(if failed {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    })
+}
+
+/// Programs that ours are compared with, by the variable that names each.
+struct Peers(Vec<(&'static str, PathBuf)>);
+
+impl Peers {
+    /// Fetches what the chosen measurements need. What cannot be had is said aloud; the measurement says it again.
+    fn find(workspace: &Workspace, chosen: &[&Bench]) -> Self {
+        let wanted = |name: &str| chosen.iter().any(|bench| bench.name == name);
+        let mut found = Vec::new();
+        let mut take = |variable, program: anyhow::Result<PathBuf>| match program {
+            Ok(program) => found.push((variable, program)),
+            Err(error) => println!("{variable}: {error:#}"),
+        };
+        if wanted("proxy") {
+            take("VIGLA_ENVOY", peers::ensure_envoy(workspace));
+        }
+        if wanted("graph-cpu") {
+            take("VIGLA_PROMETHEUS", peers::ensure_prometheus());
+        }
+        if wanted("freshness") {
+            match peers::ensure_browser() {
+                Ok(browser) => {
+                    take("CHROMEDRIVER", Ok(browser.driver));
+                    take("VIGLA_CHROMIUM", Ok(browser.chromium));
+                }
+                Err(error) => take("CHROMEDRIVER", Err(error)),
+            }
+        }
+        Self(found)
+    }
 }
 
 /// `vigla-proxy` is named to tests and measurements in `VIGLA_PROXY_BIN`.

@@ -5,6 +5,7 @@
 
 mod browser;
 mod envoy;
+mod prometheus;
 
 use std::{env, path::PathBuf, process::Command};
 
@@ -12,12 +13,14 @@ use anyhow::{Context, bail};
 
 pub(crate) use browser::{ensure_axe, ensure_browser};
 pub(crate) use envoy::{ensure_envoy, find_envoy};
+pub(crate) use prometheus::ensure_prometheus;
 
 use crate::workspace::{Workspace, find_program, run};
 
 /// Fetches what is missing and says where everything is.
 pub(crate) fn print_peers(workspace: &Workspace) -> anyhow::Result<()> {
     println!("Envoy: {}", ensure_envoy(workspace)?.display());
+    println!("Prometheus: {}", ensure_prometheus()?.display());
     Ok(())
 }
 
