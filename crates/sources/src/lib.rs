@@ -5,6 +5,7 @@
 #[cfg(any(test, feature = "fakes"))]
 pub mod fakes;
 mod folder;
+mod jaeger;
 mod mesh_config;
 mod metrics;
 pub mod outbound;
@@ -14,6 +15,7 @@ pub mod series;
 pub mod traces;
 
 pub use folder::{FolderError, FolderSource};
+pub use jaeger::JaegerSource;
 pub use mesh_config::{ConfigError, ConfigFile, ConfigSource, ConfigState};
 pub use metrics::{MetricSource, SourceAbout, SourceError};
 pub use rows::RowSum;

@@ -3,6 +3,8 @@
 //! A question is about spans: a trace is found when one of its spans that the caller may read meets every condition at
 //! once. [`TraceQuery::matches`] is what that means; sources may find candidates in their own ways.
 
+#[cfg(any(test, feature = "fakes"))]
+pub mod contract;
 mod cut;
 mod id;
 mod identity;

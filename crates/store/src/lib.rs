@@ -12,6 +12,7 @@ mod scrape;
 mod scraper;
 mod status;
 mod target;
+pub mod traces;
 mod window;
 
 pub use metrics::{MetricStore, Round, StoreSettings};
