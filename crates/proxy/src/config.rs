@@ -3,6 +3,8 @@
 //! Built once per change on the main thread and shared. Parts that did not change are taken over from the
 //! config before, so that workers keep their connections to them.
 
+mod origination;
+
 use std::{
     collections::{BTreeMap, HashMap},
     sync::Arc,
@@ -11,12 +13,14 @@ use std::{
 use rustls::pki_types::ServerName;
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 use vigla_dataplane::{
-    Cluster, Discovery, DownstreamTls, Endpoint, Endpoints, Listener, Lot, Network, Plan, ROOTS_SECRET,
-    RouteSource, Router, UpstreamTls, WORKLOAD_SECRET,
+    Cluster, Discovery, DownstreamTls, Endpoint, Endpoints, HttpVersion, Listener, Lot, Network, Plan,
+    ROOTS_SECRET, RouteSource, Router, UpstreamTls, WORKLOAD_SECRET,
 };
 use vigla_identity::{Roots, WorkloadIdentity, client_config, server_config};
 use vigla_model::Protocol;
 use vigla_xds::Secret;
+
+use crate::resolve::Resolved;
 
 /// Secrets by SDS name.
 pub(crate) type Secrets = BTreeMap<Arc<str>, Secret>;
@@ -63,6 +67,8 @@ pub(crate) struct ClusterConfig {
 pub(crate) struct ClusterTls {
     /// Only towards endpoints that have a sidecar.
     auto: bool,
+    /// Whether it is the mesh's own, by which both ends know each other.
+    pub(crate) is_mesh: bool,
     /// `Err` when the keys cannot be used: connections fail, and say so.
     pub(crate) client: Result<Arc<TlsClient>, Arc<str>>,
 }
@@ -125,7 +131,12 @@ impl Keys {
 impl Config {
     /// Prepares a plan. Gives what cannot be used, in words; those listeners keep their former shape, or stay
     /// away when they have none.
-    pub(crate) fn build(plan: Arc<Plan>, secrets: Arc<Secrets>, before: &Self) -> (Self, Vec<String>) {
+    pub(crate) fn build(
+        plan: Arc<Plan>,
+        secrets: Arc<Secrets>,
+        resolved: &Resolved,
+        before: &Self,
+    ) -> (Self, Vec<String>) {
         let same_secrets = Arc::ptr_eq(&secrets, &before.secrets) || secrets == before.secrets;
         let keys = if same_secrets {
             before.keys.clone()
@@ -149,7 +160,7 @@ impl Config {
             let kept = before.clusters.get(name);
             (
                 name.clone(),
-                build_cluster(cluster, &plan, kept, &keys, same_secrets),
+                build_cluster(cluster, &plan, resolved, kept, &keys, same_secrets),
             )
         });
         let clusters = clusters.collect();
@@ -233,14 +244,13 @@ fn build_acceptor(tls: &DownstreamTls, network: &Network, keys: &Keys) -> Result
 fn build_cluster(
     cluster: &Arc<Cluster>,
     plan: &Plan,
+    resolved: &Resolved,
     kept: Option<&Arc<ClusterConfig>>,
     keys: &Keys,
     same_secrets: bool,
 ) -> Arc<ClusterConfig> {
     let endpoints = match &cluster.discovery {
-        // Nothing goes in plain text that was to be sent by TLS.
-        _ if matches!(cluster.tls, UpstreamTls::Simple(_)) => Arc::default(),
-        Discovery::Dns(_) => Arc::default(),
+        Discovery::Dns(names) => Arc::new(resolved.endpoints(names)),
         Discovery::Eds => plan.endpoints.get(&cluster.name).cloned().unwrap_or_default(),
         Discovery::Static(endpoints) => Arc::new(Endpoints {
             endpoints: endpoints.clone(),
@@ -269,36 +279,40 @@ fn build_cluster(
 }
 
 fn build_cluster_tls(cluster: &Cluster, keys: &Keys) -> Option<ClusterTls> {
-    let UpstreamTls::Mesh {
-        auto,
-        sni,
-        principals,
-    } = &cluster.tls
-    else {
-        return None;
+    let build = || match &cluster.tls {
+        UpstreamTls::None => Ok(None),
+        UpstreamTls::Mesh { sni, principals, .. } => {
+            let (identity, roots) = (keys.identity(WORKLOAD_SECRET)?, keys.roots(ROOTS_SECRET)?);
+            let config = client_config(identity, roots, principals, alpn(cluster))
+                .map_err(|error| error.to_string())?;
+            let name = ServerName::try_from(sni.to_string())
+                .map_err(|_| format!("`{sni}` cannot be sent as a server name"))?;
+            Ok(Some((config, name)))
+        }
+        UpstreamTls::Simple(origination) => origination::client(origination, alpn(cluster)).map(Some),
     };
-    let build = || {
-        let (identity, roots) = (keys.identity(WORKLOAD_SECRET)?, keys.roots(ROOTS_SECRET)?);
-        let config = client_config(identity, roots, principals, alpn(cluster.protocol))
-            .map_err(|error| error.to_string())?;
-        let name = ServerName::try_from(sni.to_string())
-            .map_err(|_| format!("`{sni}` cannot be sent as a server name"))?;
-        Ok::<_, String>(Arc::new(TlsClient {
+    let client = |(config, name)| {
+        Arc::new(TlsClient {
             connector: TlsConnector::from(Arc::new(config)),
             name,
-        }))
+        })
     };
+    let client = build()
+        .map_err(Arc::<str>::from)
+        .map(|built| built.map(client))
+        .transpose()?;
     Some(ClusterTls {
-        auto: *auto,
-        client: build().map_err(Into::into),
+        auto: matches!(cluster.tls, UpstreamTls::Mesh { auto: true, .. }),
+        is_mesh: matches!(cluster.tls, UpstreamTls::Mesh { .. }),
+        client,
     })
 }
 
 /// What is offered to endpoints. One version, which is known before: the connection is for requests of it.
-fn alpn(protocol: Protocol) -> &'static [&'static str] {
-    match protocol {
-        Protocol::Http => &["http/1.1"],
-        Protocol::Grpc => &["h2"],
-        Protocol::Tcp => &[],
+fn alpn(cluster: &Cluster) -> &'static [&'static str] {
+    match (cluster.protocol, cluster.http) {
+        (Protocol::Tcp, _) => &[],
+        (_, HttpVersion::Http1) => &["http/1.1"],
+        (_, HttpVersion::Http2) => &["h2"],
     }
 }

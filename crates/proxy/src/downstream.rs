@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, rc::Rc};
 
 use http::HeaderValue;
-use vigla_dataplane::Direction;
+use vigla_dataplane::{ConnectionFacts, Direction};
 
 use crate::{
     http::{HeadWatch, Version},
@@ -24,6 +24,8 @@ pub(crate) struct Downstream {
     pub(crate) caller: Option<u32>,
     /// Whether the caller showed a certificate of the mesh.
     pub(crate) is_mutual_tls: bool,
+    /// The caller's SPIFFE id by its certificate, with `spiffe://`.
+    pub(crate) principal: Option<Box<str>>,
     /// Whether the caller speaks TLS to us.
     pub(crate) is_tls: bool,
     /// Version of HTTP that was agreed on in TLS.
@@ -37,4 +39,19 @@ pub(crate) struct Downstream {
     pub(crate) local_address: SocketAddr,
     pub(crate) remote_address: SocketAddr,
     pub(crate) server_name: Option<Box<str>>,
+}
+
+impl Downstream {
+    /// The connection as authorization sees it.
+    pub(crate) fn facts(&self) -> ConnectionFacts<'_> {
+        let source = self.remote_address.ip();
+        ConnectionFacts {
+            principal: self.principal.as_deref(),
+            source,
+            // No header is believed: a gateway of ours is the first proxy that callers from outside meet.
+            remote: source,
+            port: self.local_address.port(),
+            server_name: self.server_name.as_deref(),
+        }
+    }
 }

@@ -20,6 +20,7 @@ pub mod process;
 mod proxy;
 mod random;
 mod record;
+mod resolve;
 mod status;
 mod tcp;
 mod upstream;

@@ -17,7 +17,8 @@ use tokio::{
 };
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 use vigla_dataplane::{
-    Direction, FilterChain, FirstBytes, Matched, Network, RouteSource, Router, find_chain,
+    Authorization, Direction, FilterChain, FirstBytes, Matched, Network, RouteSource, Router, find_chain,
+    pick_tcp,
 };
 use vigla_identity::peer_identity;
 use vigla_model::{PeerIdentity, ResponseFlag, ResponseFlags};
@@ -100,6 +101,11 @@ impl Chain {
         }
     }
 
+    /// Who may call.
+    pub(crate) fn authorization(&self) -> Option<Arc<Authorization>> {
+        self.shape.borrow().authorization.clone()
+    }
+
     /// Ends when connections of this chain should end.
     pub(crate) fn drained(self: &Rc<Self>) -> impl Future<Output = ()> + use<> {
         let chain = Rc::clone(self);
@@ -120,7 +126,8 @@ impl Chain {
         let shape = self.shape.borrow();
         let same_network = match (&shape.network, &next.network) {
             (Network::Http(_), Network::Http(_)) => true,
-            (old, new) => old == new,
+            // Requests ask anew who may call; a connection was let through once.
+            (old, new) => old == new && shape.authorization == next.authorization,
         };
         shape.name == next.name && shape.matches == next.matches && shape.tls == next.tls && same_network
     }
@@ -257,12 +264,14 @@ async fn connection(worker: &Rc<Worker>, listener: &ListenerState, stream: TcpSt
 async fn hand_on<T: AsyncRead + AsyncWrite + Unpin + 'static>(stream: T, downstream: Rc<Downstream>) {
     let cluster = match &downstream.chain.shape.borrow().network {
         Network::Http(_) => None,
-        // One is enough until connections are dealt out by weight.
-        Network::Tcp { clusters } => clusters.first().map(|first| first.cluster.clone()),
+        Network::Tcp { clusters } => {
+            let picked = pick_tcp(clusters, &mut &downstream.worker.random);
+            Some(picked.map(|picked| picked.cluster.clone()))
+        }
     };
     match cluster {
         None => serve(stream, downstream).await,
-        Some(cluster) => tcp::proxy(stream, downstream, &cluster).await,
+        Some(cluster) => tcp::proxy(stream, downstream, cluster.as_deref()).await,
     }
 }
 
@@ -279,6 +288,9 @@ fn describe(
     let certificate = session.and_then(|session| session.peer_certificates()?.first());
     let identity = certificate.map(peer_identity);
     let telemetry = &listener.telemetry;
+    let principal = identity
+        .as_ref()
+        .and_then(|identity| Some(identity.principal.as_ref()?.to_string().into()));
     let is_mutual_tls = identity.is_some();
     let client_certificate = identity.as_ref().and_then(|identity| {
         let (caller, local) = (identity.principal.as_ref()?, telemetry.local.principal.as_ref()?);
@@ -299,6 +311,7 @@ fn describe(
         listener_service: worker.metrics.service(&telemetry.service),
         caller,
         is_mutual_tls,
+        principal,
         is_tls: tls.is_some(),
         alpn: session.and_then(|session| Version::of_alpn(session.alpn_protocol()?)),
         client_certificate,
@@ -334,6 +347,7 @@ fn refuse(worker: &Worker, config: &ListenerConfig, local: SocketAddr, remote: S
             response_code: 0,
             response_flags: flags,
             response_code_details: None,
+            policy: None,
             connection_termination_details: Some("filter_chain_not_found"),
             bytes_received: 0,
             bytes_sent: 0,

@@ -5,7 +5,7 @@ use std::{
     io,
     net::{SocketAddr, TcpListener},
     path::PathBuf,
-    sync::Arc,
+    sync::{Arc, Weak},
     time::Duration,
 };
 
@@ -17,9 +17,13 @@ use crate::{
     access_log::LogFile,
     config::Config,
     metrics,
+    resolve::{self, Resolved},
     status::render_clusters,
     worker::{self, Command, Sockets},
 };
+
+/// How long a new plan waits for the names in it.
+const FIRST_ANSWER: Duration = Duration::from_millis(500);
 
 /// How a proxy runs.
 #[derive(Debug, Clone)]
@@ -55,13 +59,25 @@ impl Default for ProxyOptions {
 pub struct Proxy {
     workers: Vec<mpsc::Sender<Command>>,
     log: Option<LogFile>,
-    state: Mutex<State>,
+    state: Arc<Mutex<State>>,
 }
 
 #[derive(Default)]
 struct State {
     config: Arc<Config>,
     sockets: Arc<Sockets>,
+    resolved: Resolved,
+    /// Asks again for the names of the plan; only where it has some.
+    resolver: Option<AbortOnDrop>,
+}
+
+/// A task that ends with its owner.
+struct AbortOnDrop(tokio::task::AbortHandle);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 impl Proxy {
@@ -80,7 +96,7 @@ impl Proxy {
         Ok(Self {
             workers,
             log,
-            state: Mutex::default(),
+            state: Arc::default(),
         })
     }
 
@@ -90,31 +106,15 @@ impl Proxy {
     /// force; the same plan can be applied again later.
     pub async fn apply(&self, plan: Arc<Plan>, secrets: Arc<BTreeMap<Arc<str>, Secret>>) -> Vec<String> {
         let mut state = self.state.lock().await;
-        let (config, mut problems) = Config::build(plan, secrets, &state.config);
-        let config = Arc::new(config);
-        let mut sockets = Sockets::new();
-        for (name, listener) in &config.listeners {
-            let address = listener.listener.address;
-            let kept = state.sockets.get(&address).cloned();
-            match kept.map_or_else(|| bind(address).map(Arc::new), Ok) {
-                Ok(socket) => drop(sockets.insert(address, socket)),
-                Err(error) => problems.push(format!("listener `{name}` cannot listen on {address}: {error}")),
-            }
+        state.resolve_new_names(&plan).await;
+        let problems = state.apply(&self.workers, plan, secrets).await;
+        let has_names = !resolve::names(&state.config.plan).is_empty();
+        if !has_names {
+            state.resolver = None;
+        } else if state.resolver.is_none() {
+            let task = keep_resolved(Arc::downgrade(&self.state), self.workers.clone());
+            state.resolver = Some(AbortOnDrop(tokio::spawn(task).abort_handle()));
         }
-        let sockets = Arc::new(sockets);
-        for worker in &self.workers {
-            let (done, applied) = oneshot::channel();
-            let command = Command::Apply {
-                config: Arc::clone(&config),
-                sockets: Arc::clone(&sockets),
-                done,
-            };
-            if worker.send(command).await.is_err() || applied.await.is_err() {
-                problems.push("a worker has ended".to_owned());
-            }
-        }
-        state.config = config;
-        state.sockets = sockets;
         problems
     }
 
@@ -162,6 +162,73 @@ impl Proxy {
         }
         if let Some(log) = &self.log {
             log.flush();
+        }
+    }
+}
+
+impl State {
+    /// Waits a little for names that were never asked for, so that the first requests find endpoints.
+    async fn resolve_new_names(&mut self, plan: &Plan) {
+        let names = resolve::names(plan);
+        if names.iter().any(|name| !self.resolved.knows(name))
+            && let Ok(resolved) = tokio::time::timeout(FIRST_ANSWER, self.resolved.refresh(names)).await
+        {
+            self.resolved = resolved;
+        }
+    }
+
+    async fn apply(
+        &mut self,
+        workers: &[mpsc::Sender<Command>],
+        plan: Arc<Plan>,
+        secrets: Arc<BTreeMap<Arc<str>, Secret>>,
+    ) -> Vec<String> {
+        let (config, mut problems) = Config::build(plan, secrets, &self.resolved, &self.config);
+        let config = Arc::new(config);
+        let mut sockets = Sockets::new();
+        for (name, listener) in &config.listeners {
+            let address = listener.listener.address;
+            let kept = self.sockets.get(&address).cloned();
+            match kept.map_or_else(|| bind(address).map(Arc::new), Ok) {
+                Ok(socket) => drop(sockets.insert(address, socket)),
+                Err(error) => problems.push(format!("listener `{name}` cannot listen on {address}: {error}")),
+            }
+        }
+        let sockets = Arc::new(sockets);
+        for worker in workers {
+            let (done, applied) = oneshot::channel();
+            let command = Command::Apply {
+                config: Arc::clone(&config),
+                sockets: Arc::clone(&sockets),
+                done,
+            };
+            if worker.send(command).await.is_err() || applied.await.is_err() {
+                problems.push("a worker has ended".to_owned());
+            }
+        }
+        self.config = config;
+        self.sockets = sockets;
+        problems
+    }
+}
+
+/// Asks for the plan's names again and again, and applies what is new.
+async fn keep_resolved(state: Weak<Mutex<State>>, workers: Vec<mpsc::Sender<Command>>) {
+    loop {
+        tokio::time::sleep(resolve::REFRESH).await;
+        let Some(state) = state.upgrade() else { return };
+        let (before, names) = {
+            let state = state.lock().await;
+            (state.resolved.clone(), resolve::names(&state.config.plan))
+        };
+        let after = before.refresh(names).await;
+        let mut state = state.lock().await;
+        if after != state.resolved {
+            state.resolved = after;
+            let (plan, secrets) = (Arc::clone(&state.config.plan), Arc::clone(&state.config.secrets));
+            for problem in state.apply(&workers, plan, secrets).await {
+                tracing::warn!("{problem}");
+            }
         }
     }
 }

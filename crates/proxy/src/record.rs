@@ -31,7 +31,9 @@ pub(crate) struct Record {
     pub(crate) status: u16,
     pub(crate) grpc_status: Option<u16>,
     pub(crate) flags: ResponseFlags,
-    pub(crate) details: Option<&'static str>,
+    pub(crate) details: Option<Cow<'static, str>>,
+    /// Name of the authorization rule that decided.
+    pub(crate) policy: Option<Arc<str>>,
     pub(crate) failure: Option<Cow<'static, str>>,
     /// Number of the service that the request is meant for.
     pub(crate) service: u32,
@@ -60,6 +62,7 @@ impl Record {
             grpc_status: None,
             flags: ResponseFlags::NONE,
             details: None,
+            policy: None,
             failure: None,
             service: downstream.listener_service,
             caller: downstream.caller,
@@ -118,7 +121,8 @@ impl Record {
                 route_name: self.route_name.as_deref(),
                 response_code: self.status,
                 response_flags: self.flags,
-                response_code_details: self.details,
+                response_code_details: self.details.as_deref(),
+                policy: self.policy.as_deref(),
                 connection_termination_details: None,
                 bytes_received,
                 bytes_sent: self.bytes_sent,
@@ -145,7 +149,7 @@ impl Drop for Record {
                 (ResponseFlag::DownstreamClosed, "downstream_remote_disconnect")
             };
             self.flag(flag);
-            self.details = Some(details);
+            self.details = Some(details.into());
             self.finish();
         }
     }

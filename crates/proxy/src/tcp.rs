@@ -4,11 +4,13 @@ use std::{
     io,
     pin::Pin,
     rc::Rc,
+    sync::Arc,
     task::{Context, Poll},
     time::Instant,
 };
 
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
+use vigla_dataplane::{NoObserver, Verdict, authorize_connection};
 use vigla_model::{ResponseFlag, ResponseFlags};
 
 use crate::{
@@ -22,25 +24,47 @@ use crate::{
 #[derive(Default)]
 struct Outcome {
     flags: ResponseFlags,
-    details: Option<&'static str>,
+    /// Why it was not let through.
+    refusal: Option<String>,
+    policy: Option<Arc<str>>,
     endpoint: Option<usize>,
     failure: Option<String>,
     upstream_local: Option<std::net::SocketAddr>,
+}
+
+/// Whether the caller may not call.
+fn refusal(downstream: &Downstream, outcome: &mut Outcome) -> bool {
+    let Some(authorization) = downstream.chain.authorization() else {
+        return false;
+    };
+    let verdict = authorize_connection(&authorization, &downstream.facts(), &mut NoObserver);
+    outcome.refusal = verdict.details();
+    outcome.policy = verdict_policy(&verdict);
+    !verdict.is_allowed()
+}
+
+/// Name of the rule that decided.
+pub(crate) fn verdict_policy(verdict: &Verdict<'_>) -> Option<Arc<str>> {
+    match verdict {
+        Verdict::Allowed(rule) | Verdict::Denied(rule) => rule.map(|rule| rule.name.clone()),
+    }
 }
 
 /// Proxies a connection until both sides have ended, or one has failed.
 pub(crate) async fn proxy<T: AsyncRead + AsyncWrite + Unpin>(
     caller: T,
     downstream: Rc<Downstream>,
-    cluster_name: &str,
+    cluster_name: Option<&str>,
 ) {
     let started = Instant::now();
     let worker = Rc::clone(&downstream.worker);
-    let cluster = worker.cluster(cluster_name);
     let mut outcome = Outcome::default();
+    let refused = refusal(&downstream, &mut outcome);
+    let cluster = cluster_name.and_then(|name| worker.cluster(name));
     let mut upstream = None;
     let mut busy = None;
     match &cluster {
+        _ if refused => (),
         None => outcome.flags = outcome.flags.with(ResponseFlag::NoCluster),
         Some(cluster) => match cluster.pick(&worker.random, &[]) {
             None => outcome.flags = outcome.flags.with(ResponseFlag::NoHealthyUpstream),
@@ -104,13 +128,14 @@ pub(crate) async fn proxy<T: AsyncRead + AsyncWrite + Unpin>(
             route_name: None,
             response_code: 0,
             response_flags: outcome.flags,
-            response_code_details: outcome.details,
-            connection_termination_details: None,
+            response_code_details: None,
+            policy: outcome.policy.as_deref(),
+            connection_termination_details: outcome.refusal.as_deref(),
             bytes_received: counted.received,
             bytes_sent: counted.sent,
             upstream_service_time: None,
             upstream_host: picked.map(|endpoint| endpoint.address),
-            upstream_cluster: Some(cluster_name),
+            upstream_cluster: cluster_name,
             upstream_local_address: outcome.upstream_local,
             upstream_transport_failure_reason: outcome.failure.as_deref(),
             downstream_local_address: downstream.local_address,

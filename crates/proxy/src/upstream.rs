@@ -5,8 +5,7 @@ mod pool;
 
 use std::{cell::Cell, collections::HashMap, net::SocketAddr, rc::Rc, sync::Arc, time::Instant};
 
-use vigla_dataplane::Endpoint;
-use vigla_model::Protocol;
+use vigla_dataplane::{Endpoint, HttpVersion};
 
 use crate::{
     config::ClusterConfig,
@@ -102,7 +101,7 @@ impl EndpointState {
         let peer = Peer {
             identity: endpoint.identity.clone(),
             address: None,
-            mutual_tls: tls.is_some(),
+            mutual_tls: tls.is_some() && config.tls.as_ref().is_some_and(|tls| tls.is_mesh),
         };
         Self {
             address: endpoint.address,
@@ -116,7 +115,7 @@ impl EndpointState {
             in_flight: Cell::new(0),
             requests: Cell::new(0),
             connect_failures: Cell::new(0),
-            pool: Pool::new(config.cluster.protocol == Protocol::Grpc),
+            pool: Pool::new(config.cluster.http == HttpVersion::Http2),
         }
     }
 

@@ -79,6 +79,8 @@ pub(crate) struct Line<'a> {
     pub(crate) response_flags: ResponseFlags,
     /// Why this answer, in Envoy's words.
     pub(crate) response_code_details: Option<&'a str>,
+    /// Name of the authorization rule that decided.
+    pub(crate) policy: Option<&'a str>,
     pub(crate) connection_termination_details: Option<&'a str>,
     pub(crate) bytes_received: u64,
     pub(crate) bytes_sent: u64,
@@ -114,6 +116,7 @@ impl Line<'_> {
             "response_code_details",
             self.response_code_details.map(str::as_bytes),
         );
+        optional(out, "policy", self.policy.map(str::as_bytes));
         let termination = self.connection_termination_details.map(str::as_bytes);
         optional(out, "connection_termination_details", termination);
         number(out, "bytes_received", self.bytes_received);
@@ -304,6 +307,7 @@ mod tests {
             response_code: 503,
             response_flags: ResponseFlags::NONE.with(vigla_model::ResponseFlag::UpstreamFailure),
             response_code_details: Some("x{y}"),
+            policy: None,
             connection_termination_details: None,
             bytes_received: 0,
             bytes_sent: 7,
@@ -325,6 +329,6 @@ mod tests {
         assert_eq!(json["downstream_local_address"], "[::1]:80");
         assert_eq!(json["response_flags"], "UF");
         assert_eq!(json["upstream_service_time"], serde_json::Value::Null);
-        assert_eq!(json.as_object().unwrap().len(), 24);
+        assert_eq!(json.as_object().unwrap().len(), 25);
     }
 }

@@ -1,6 +1,7 @@
 //! Bodies on their way through: counted, and kept as long as a retry may need them.
 
 use std::{
+    borrow::Cow,
     cell::{Cell, RefCell},
     fmt,
     pin::Pin,
@@ -23,9 +24,6 @@ use crate::{
     record::Record,
 };
 
-/// How much of a request's body is kept for a retry; larger requests are not tried again.
-pub(crate) const MAX_KEPT: usize = 64 << 10;
-
 /// A request's body: read once from the caller, sent to the upstream as often as the request is tried.
 pub(crate) struct RequestBody {
     incoming: RefCell<Incoming>,
@@ -34,6 +32,8 @@ pub(crate) struct RequestBody {
     /// What has come so far; `None` when it is too much to be kept, or no retry is wanted.
     kept: RefCell<Option<Vec<Bytes>>>,
     kept_bytes: Cell<usize>,
+    /// A longer body is not kept.
+    max_kept: usize,
     ended_at: Cell<Option<Instant>>,
     ended: Notify,
     broken: Cell<bool>,
@@ -44,12 +44,13 @@ pub(crate) struct RequestBody {
 }
 
 impl RequestBody {
-    pub(crate) fn new(incoming: Incoming, keep: bool, protocol: Protocol) -> Rc<Self> {
+    pub(crate) fn new(incoming: Incoming, keep: Option<usize>, protocol: Protocol) -> Rc<Self> {
         Rc::new(Self {
             size: incoming.size_hint(),
             incoming: RefCell::new(incoming),
             received: Cell::new(0),
-            kept: RefCell::new(keep.then(Vec::new)),
+            kept: RefCell::new(keep.map(|_| Vec::new())),
+            max_kept: keep.unwrap_or(0),
             kept_bytes: Cell::new(0),
             ended_at: Cell::new(None),
             ended: Notify::new(),
@@ -143,7 +144,7 @@ impl RequestBody {
         let mut kept = self.kept.borrow_mut();
         let Some(chunks) = kept.as_mut() else { return };
         let bytes = self.kept_bytes.get() + chunk.len();
-        if bytes > MAX_KEPT {
+        if bytes > self.max_kept {
             *kept = None;
         } else {
             self.kept_bytes.set(bytes);
@@ -401,7 +402,7 @@ impl Body for ResponseBody {
                     ),
                 };
                 this.record.flag(flag);
-                this.record.details = Some(details);
+                this.record.details = Some(Cow::Borrowed(details));
                 this.record.finish();
                 Poll::Ready(Some(Err(ResponseError::Upstream(error))))
             }
@@ -414,7 +415,7 @@ impl Body for ResponseBody {
                 }
                 *lease = None;
                 this.record.flag(ResponseFlag::UpstreamTimeout);
-                this.record.details = Some("response_timeout");
+                this.record.details = Some(Cow::Borrowed("response_timeout"));
                 this.record.finish();
                 Poll::Ready(Some(Err(ResponseError::Timeout)))
             }

@@ -11,8 +11,8 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request, Response, Uri, Version, header, request, uri::PathAndQuery};
 use hyper::body::{Body, Incoming};
 use vigla_dataplane::{
-    Decision, Direction, Forward, HeaderEdits, Matched, NoObserver, RequestHead, RouteAction, apply_edits,
-    decide, normalize_path, redirect_location, rewrite_path, roll_fault,
+    DENIED_BODY, Decision, Direction, Forward, HeaderEdits, Matched, NoObserver, RequestHead, RouteAction,
+    apply_edits, authorize, decide, normalize_path, redirect_location, rewrite_path, roll_fault,
 };
 use vigla_model::{PeerIdentity, Protocol, ResponseFlag};
 
@@ -26,7 +26,9 @@ use super::{
     reply::{self, respond},
     send::{Sending, Sent},
 };
-use crate::{access_log::LineHead, downstream::Downstream, metrics::Peer, record::Record};
+use crate::{
+    access_log::LineHead, downstream::Downstream, metrics::Peer, record::Record, tcp::verdict_policy,
+};
 
 /// Answers one request. Never fails: what goes wrong is an answer with a flag.
 pub(crate) async fn exchange(
@@ -65,9 +67,6 @@ pub(crate) async fn exchange(
     if two_lengths {
         return Ok(reply::TWO_LENGTHS.send(record));
     }
-    let Some(table) = downstream.chain.routes(&downstream.worker) else {
-        return Ok(reply::NO_ROUTE.send(record));
-    };
     let head = RequestHead {
         method: parts.method.as_str(),
         scheme: if downstream.is_tls { "https" } else { "http" },
@@ -76,23 +75,40 @@ pub(crate) async fn exchange(
         headers: &Headers(&parts.headers),
     };
     let mut dice = &downstream.worker.random;
-    let Decision::Route(matched) = decide(&table.router, &head, &mut dice, &mut NoObserver) else {
+    let table = downstream.chain.routes(&downstream.worker);
+    let decision = table
+        .as_ref()
+        .map(|table| (table, decide(&table.router, &head, &mut dice, &mut NoObserver)));
+    // The route is looked up first: a refused request counts for the service that it was meant for.
+    if let Some((table, Decision::Route(matched))) = &decision {
+        record.route_name = Some(matched.route.name.clone());
+        if let Some(service) = table.service(matched) {
+            record.service = service;
+        }
+    }
+    if let Some(authorization) = downstream.chain.authorization() {
+        let verdict = authorize(&authorization, &downstream.facts(), &head, &mut NoObserver);
+        if record.head.is_some() {
+            record.policy = verdict_policy(&verdict);
+        }
+        if let Some(details) = verdict.details() {
+            record.details = Some(Cow::Owned(details));
+            return Ok(respond(403, Bytes::from_static(DENIED_BODY.as_bytes()), record));
+        }
+    }
+    let Some((_, Decision::Route(matched))) = decision else {
         return Ok(reply::NO_ROUTE.send(record));
     };
-    record.route_name = Some(matched.route.name.clone());
-    if let Some(service) = table.service(&matched) {
-        record.service = service;
-    }
     let forward = match &matched.route.action {
         RouteAction::Forward(forward) => forward,
         RouteAction::Respond { status, body } => {
-            record.details = Some("direct_response");
+            record.details = Some(Cow::Borrowed("direct_response"));
             let mut response = respond(*status, Bytes::copy_from_slice(body.as_bytes()), record);
             edit(&matched.route.response_headers, response.headers_mut());
             return Ok(response);
         }
         RouteAction::Redirect(redirect) => {
-            record.details = Some("direct_response");
+            record.details = Some(Cow::Borrowed("direct_response"));
             let location = redirect_location(redirect, &matched.route.matches.path, &head);
             let mut response = respond(redirect.status, Bytes::new(), record);
             if let Ok(location) = HeaderValue::try_from(location) {
@@ -183,7 +199,7 @@ async fn forward_request(
         }
         if let Some(status) = roll.abort {
             record.flag(ResponseFlag::FaultAbort);
-            record.details = Some("fault_filter_abort");
+            record.details = Some(Cow::Borrowed("fault_filter_abort"));
             return respond(status, Bytes::from_static(b"fault filter abort"), record);
         }
     }
@@ -196,7 +212,8 @@ async fn forward_request(
     edit(&matched.route.request_headers, &mut parts.headers);
 
     if !body.is_end_stream() {
-        let keep = forward.retry.as_ref().is_some_and(|retry| retry.attempts > 0);
+        let retry = forward.retry.as_ref().filter(|retry| retry.attempts > 0);
+        let keep = retry.map(|retry| retry.body_limit as usize);
         record.request_body = Some(RequestBody::new(body, keep, record.protocol));
     }
     let timeout = forward.timeout.filter(|timeout| !timeout.is_zero());
@@ -226,7 +243,7 @@ async fn forward_request(
         Sent::Response(response, lease) => {
             let (mut parts, body) = response.into_parts();
             record.status = parts.status.as_u16();
-            record.details = Some("via_upstream");
+            record.details = Some(Cow::Borrowed("via_upstream"));
             let waited = sent_at.elapsed();
             record.upstream_time = Some(waited);
             remove_hop_by_hop(&mut parts.headers);

@@ -1,5 +1,7 @@
 //! Answers that the proxy gives itself.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 use vigla_model::{Protocol, ResponseFlag};
@@ -71,7 +73,7 @@ impl Reply {
         if let Some(flag) = self.flag {
             record.flag(flag);
         }
-        record.details = Some(self.details);
+        record.details = Some(Cow::Borrowed(self.details));
         // Where the next request would start is not sure; HTTP/2 knows.
         let closes = self.flag == Some(ResponseFlag::DownstreamProtocol) && !record.is_http2;
         let mut response = respond(self.status, Bytes::from_static(self.body.as_bytes()), record);

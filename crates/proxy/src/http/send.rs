@@ -36,6 +36,10 @@ pub(crate) struct Sending<'a> {
 }
 
 /// How it went.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "most requests get an answer: a box would cost them an allocation"
+)]
 pub(crate) enum Sent {
     /// An answer of the upstream; its body still comes over the leased connection.
     Response(Response<Incoming>, Lease),

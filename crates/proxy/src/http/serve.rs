@@ -1,6 +1,6 @@
 //! A caller's HTTP connection, from its first request to its end.
 
-use std::{cell::RefCell, rc::Rc, time::Duration};
+use std::{borrow::Cow, cell::RefCell, rc::Rc, time::Duration};
 
 use hyper::{
     server::conn::{http1, http2},
@@ -177,7 +177,7 @@ fn count_bad_end(end: &End, downstream: Rc<Downstream>) {
         record.head = Some(crate::access_log::LineHead::none());
     }
     record.status = status;
-    record.details = Some(details);
+    record.details = Some(Cow::Borrowed(details));
     if let Some(flag) = flag {
         record.flag(flag);
     }

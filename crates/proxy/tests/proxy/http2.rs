@@ -25,6 +25,7 @@ async fn to_http2(endpoints: Vec<Endpoint>, route: Route) -> (World, std::net::S
     world.routes(vec![route]);
     let mut cluster = cluster("v1");
     cluster.protocol = Protocol::Grpc;
+    cluster.http = HttpVersion::Http2;
     world.cluster(cluster, endpoints);
     world.apply().await;
     (world, address)
@@ -214,8 +215,7 @@ async fn calls_are_tried_again_by_their_grpc_status() {
         forward.retry = Some(Retry {
             attempts,
             on: vec![on.into()],
-            statuses: Vec::new(),
-            per_try_timeout: None,
+            ..Retry::default()
         });
         route(RouteAction::Forward(forward))
     }
@@ -304,7 +304,9 @@ async fn http2_goes_through_mutual_tls_from_sidecar_to_sidecar() {
 
 fn make_grpc(world: &mut World, name: &str) {
     let cluster = world.plan.clusters.get_mut(name).unwrap();
-    std::sync::Arc::make_mut(cluster).protocol = Protocol::Grpc;
+    let cluster = std::sync::Arc::make_mut(cluster);
+    cluster.protocol = Protocol::Grpc;
+    cluster.http = HttpVersion::Http2;
 }
 
 #[tokio::test]

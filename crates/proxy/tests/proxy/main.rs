@@ -3,12 +3,14 @@
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 mod app;
+mod authorization;
 mod control_plane;
 mod echo;
 mod http;
 mod http2;
 mod mesh;
 mod mutual_tls;
+mod origination;
 mod program;
 mod swap;
 mod tcp;

@@ -6,28 +6,75 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
 };
-use vigla_dataplane::{Direction, Network};
+use vigla_dataplane::{Direction, Listener, Network, TcpCluster};
 
 use crate::world::*;
 
-#[tokio::test]
-async fn bytes_and_connections_are_counted() {
-    let echo = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let upstream = echo.local_addr().unwrap();
+/// A server that sends everything back.
+pub(crate) async fn echo() -> std::net::SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
-        let (mut stream, _) = echo.accept().await.unwrap();
-        let (mut read, mut write) = stream.split();
-        tokio::io::copy(&mut read, &mut write).await.unwrap();
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            tokio::spawn(async move {
+                let (mut read, mut write) = stream.split();
+                let _ = tokio::io::copy(&mut read, &mut write).await;
+            });
+        }
     });
-    let mut world = World::new();
-    let network = Network::tcp("mongo".into());
+    address
+}
+
+/// A listener of ratings-v2 that does not look into bytes.
+pub(crate) fn tcp_listener(name: &str, direction: Direction, network: Network) -> Listener {
     let chains = vec![chain("default", None, None, network)];
-    let address = world.listen(listener(
+    listener(name, direction, identity("ratings-v2", "ratings", "v2"), chains)
+}
+
+#[tokio::test]
+async fn connections_are_dealt_out_by_weight() {
+    let mut world = World::new();
+    let weighted = |cluster: &str, weight| TcpCluster {
+        cluster: cluster.into(),
+        weight,
+        origin: None,
+    };
+    let clusters = vec![weighted("v1", 3), weighted("v2", 1)];
+    let address = world.listen(tcp_listener(
         "outbound|27017",
         Direction::Outbound,
-        identity("ratings-v2", "ratings", "v2"),
-        chains,
+        Network::Tcp { clusters },
     ));
+    let upstream = echo().await;
+    for version in ["v1", "v2"] {
+        let mut to = endpoint(upstream);
+        to.identity = identity(&format!("mongo-{version}"), "mongo", version);
+        world.cluster(cluster(version), vec![to]);
+    }
+    world.apply().await;
+    for _ in 0..200 {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(b"a").await.unwrap();
+        stream.read_exact(&mut [0]).await.unwrap();
+    }
+    let opened = world
+        .metric(
+            "istio_tcp_connections_opened_total",
+            &["destination_workload=\"mongo-v2\""],
+        )
+        .await;
+    // 50 are to be expected; this far off comes once in a million runs.
+    assert!((20..=80).contains(&opened), "{opened}");
+    assert_eq!(world.metric("istio_tcp_connections_opened_total", &[]).await, 200);
+}
+
+#[tokio::test]
+async fn bytes_and_connections_are_counted() {
+    let upstream = echo().await;
+    let mut world = World::new();
+    let network = Network::tcp("mongo".into());
+    let address = world.listen(tcp_listener("outbound|27017", Direction::Outbound, network));
     world.cluster(cluster("mongo"), vec![endpoint(upstream)]);
     world.apply().await;
     let mut stream = TcpStream::connect(address).await.unwrap();
@@ -66,13 +113,7 @@ async fn bytes_and_connections_are_counted() {
 async fn a_connection_that_goes_nowhere_is_closed_and_flagged() {
     let mut world = World::new();
     let network = Network::tcp("mongo".into());
-    let chains = vec![chain("default", None, None, network)];
-    let address = world.listen(listener(
-        "outbound|27017",
-        Direction::Outbound,
-        identity("ratings-v2", "ratings", "v2"),
-        chains,
-    ));
+    let address = world.listen(tcp_listener("outbound|27017", Direction::Outbound, network));
     world.cluster(cluster("mongo"), vec![endpoint(free_address())]);
     world.apply().await;
     let mut stream = TcpStream::connect(address).await.unwrap();
