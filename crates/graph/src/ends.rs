@@ -80,14 +80,21 @@ impl End {
     }
 }
 
-/// The end that labels name: a workload, directly or by a service account that only one workload has.
-fn named(labels: &PeerIdentity, mesh: &dyn Identities) -> Option<End> {
+/// The end that labels name: a workload, directly or by a service account that only one workload has. `other` is the
+/// cluster of the other end.
+fn named(labels: &PeerIdentity, other: Option<&ClusterName>, mesh: &dyn Identities) -> Option<End> {
     let (namespace, workload) = match (&labels.namespace, &labels.workload, &labels.principal) {
         (Some(namespace), Some(workload), _) => (namespace.clone(), workload.clone()),
         (_, _, Some(principal)) => (principal.namespace().into(), mesh.workload_of(principal)?),
         _ => return None,
     };
-    let cluster = labels.cluster.clone().or_else(|| mesh.cluster());
+    // Calls seldom leave their cluster, and proxies of several clusters may write into one store of metrics.
+    let cluster = labels
+        .cluster
+        .as_ref()
+        .or(other)
+        .cloned()
+        .or_else(|| mesh.cluster());
     Some(End::Workload {
         cluster,
         namespace,
@@ -98,12 +105,13 @@ fn named(labels: &PeerIdentity, mesh: &dyn Identities) -> Option<End> {
 
 /// The caller of a row.
 pub(crate) fn source(key: &TrafficKey, mesh: &dyn Identities) -> End {
-    named(&key.source, mesh).unwrap_or_else(|| End::UnknownCaller(guess(key.source_address.as_ref(), mesh)))
+    named(&key.source, key.destination.cluster.as_ref(), mesh)
+        .unwrap_or_else(|| End::UnknownCaller(guess(key.source_address.as_ref(), mesh)))
 }
 
 /// The callee of a row.
 pub(crate) fn target(key: &TrafficKey, mesh: &dyn Identities) -> End {
-    if let Some(end) = named(&key.destination, mesh) {
+    if let Some(end) = named(&key.destination, key.source.cluster.as_ref(), mesh) {
         return end;
     }
     match &key.service {

@@ -1,3 +1,5 @@
+mod labels;
+
 use std::time::Duration;
 
 use vigla_graph::{Graph, TrafficRow, Unidentified};
