@@ -109,7 +109,7 @@ impl Demo {
         check_envoys(&options.envoy, &mesh)?;
         wait_until_free(mesh.listeners()).await?;
 
-        let told = Told::new(&mesh, first.revision);
+        let told = Told::new(&mesh, first.revision, number.run_dir());
         let stop = CancellationToken::new();
         let tokens = Arc::new(JoinTokens::default());
         let control_plane = vigla_control_plane::start(vigla_control_plane::Options {

@@ -1,6 +1,9 @@
 //! Keeps what runs, and what others are told, in line with the config.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex},
+};
 
 use tokio::sync::watch;
 use vigla_config::{MeshSettings, Snapshot};
@@ -9,7 +12,7 @@ use vigla_sources::ConfigState;
 use vigla_store::Target;
 
 use super::lock;
-use crate::{address::AddressPlan, fleet::Fleet, generator::Page, mesh::Mesh};
+use crate::{address::AddressPlan, fleet::Fleet, generator::Page, mesh::Mesh, prometheus::write_config};
 
 /// What is told of the newest mesh.
 pub(super) struct Told {
@@ -19,6 +22,8 @@ pub(super) struct Told {
     pub(super) published: watch::Sender<Published>,
     /// To the metric store.
     pub(super) targets: watch::Sender<Vec<Target>>,
+    /// To a real Prometheus, by files in this directory.
+    pub(super) run_dir: PathBuf,
     /// To the traffic generator.
     pub(super) pages: watch::Sender<Arc<Vec<Page>>>,
     /// To people.
@@ -26,14 +31,17 @@ pub(super) struct Told {
 }
 
 impl Told {
-    pub(super) fn new(mesh: &Mesh, revision: u64) -> Self {
-        Self {
+    pub(super) fn new(mesh: &Mesh, revision: u64, run_dir: &Path) -> Self {
+        let told = Self {
             snapshot: watch::Sender::new(mesh.snapshot.clone()),
             published: watch::Sender::new(published(mesh, revision)),
             targets: watch::Sender::new(mesh.targets()),
             pages: watch::Sender::new(Arc::new(mesh.pages.clone())),
+            run_dir: run_dir.to_owned(),
             problems: Arc::new(Mutex::new(mesh.problems.clone())),
-        }
+        };
+        told.write_prometheus_config(mesh);
+        told
     }
 
     fn tell(&self, mesh: &Mesh, revision: u64) {
@@ -41,6 +49,14 @@ impl Told {
         self.published.send_replace(published(mesh, revision));
         self.targets.send_replace(mesh.targets());
         self.pages.send_replace(Arc::new(mesh.pages.clone()));
+        self.write_prometheus_config(mesh);
+    }
+
+    /// Nothing here needs these files, so the mesh goes on without them.
+    fn write_prometheus_config(&self, mesh: &Mesh) {
+        if let Err(error) = write_config(&self.run_dir, &mesh.targets()) {
+            tracing::warn!(%error, "The configuration for a real Prometheus cannot be written.");
+        }
     }
 }
 
