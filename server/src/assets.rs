@@ -1,14 +1,16 @@
 //! The browser part, embedded; built by `cargo xtask wasm` into `target/web`.
 
+use std::sync::Arc;
+
 use axum::{
     body::Body,
-    extract::Request,
+    extract::{Request, State},
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use rust_embed::RustEmbed;
 
-use crate::error::ApiError;
+use crate::{error::ApiError, settings::BasePath, state::About};
 
 /// Read so that cargo builds this file again when a file joins the folder: of those that it knows already it
 /// sees every change. `cargo xtask build` sets it to a digest of the folder.
@@ -20,7 +22,7 @@ const _: Option<&str> = option_env!("VIGLA_WEB_DIGEST");
 struct Web;
 
 /// Answers a file of the browser part; every other path of a page gets `index.html`, since routes live in the browser.
-pub async fn get_asset(request: Request) -> Response {
+pub async fn get_asset(State(about): State<Arc<About>>, request: Request) -> Response {
     let path = request.uri().path().trim_start_matches('/');
     if path.starts_with("api/") {
         return ApiError::NotFound(format!("path /{path} in this API: see /api/v1/openapi.json"))
@@ -28,6 +30,9 @@ pub async fn get_asset(request: Request) -> Response {
     }
     let is_page = is_page(path);
     let name = if is_page { "index.html" } else { path };
+    if is_page && let Some(page) = page_below(&about.base_path) {
+        return page;
+    }
     match find(name, request.headers()) {
         Some(response) => response,
         None if is_page => (
@@ -43,6 +48,21 @@ pub async fn get_asset(request: Request) -> Response {
 /// have dots too (`/config/ServiceEntry.networking.istio.io/shop/api.example.com`).
 fn is_page(path: &str) -> bool {
     content_type(path).is_none()
+}
+
+/// The page for a console below a path: all its links are relative to its base. `None` where files go out as they are.
+fn page_below(base: &BasePath) -> Option<Response> {
+    if base.as_str().is_empty() {
+        return None;
+    }
+    let page = Web::get("index.html")?;
+    let page = with_base(&String::from_utf8_lossy(&page.data), base);
+    let kind = (header::CONTENT_TYPE, "text/html; charset=utf-8");
+    Some(([kind, (header::CACHE_CONTROL, "no-cache")], page).into_response())
+}
+
+fn with_base(page: &str, base: &BasePath) -> String {
+    page.replace(r#"<base href="/">"#, &format!(r#"<base href="{base}">"#))
 }
 
 fn find(name: &str, headers: &HeaderMap) -> Option<Response> {
@@ -109,7 +129,14 @@ fn content_type(name: &str) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
-    use super::is_page;
+    use super::*;
+
+    #[test]
+    fn the_page_names_the_path_below_which_the_console_is() {
+        let page = include_str!("../../assets/web/index.html");
+        let base = BasePath::parse("/tools/vigla").unwrap();
+        assert!(with_base(page, &base).contains(r#"<base href="/tools/vigla/">"#));
+    }
 
     #[test]
     fn a_page_stays_a_page_when_an_object_has_a_dot_in_its_name() {

@@ -2,6 +2,7 @@
 
 pub mod demo;
 pub mod scenario;
+pub mod serve;
 
 use std::process::ExitCode;
 
@@ -20,6 +21,8 @@ enum Command {
     /// Runs a real mesh on this machine's loopback and shows it live.
     #[command(args_conflicts_with_subcommands = true)]
     Demo(Box<demo::Arguments>),
+    /// Shows a mesh from the sources that a settings file names.
+    Serve(serve::Arguments),
 }
 
 impl Arguments {
@@ -27,6 +30,7 @@ impl Arguments {
     pub fn run(self) -> ExitCode {
         let result = match self.command {
             Command::Demo(arguments) => demo::run(*arguments),
+            Command::Serve(arguments) => serve::run(arguments),
         };
         match result {
             Ok(()) => ExitCode::SUCCESS,

@@ -1,12 +1,21 @@
 //! Puts a console together: sources, live graph, tasks, router.
 
-use std::{io::IsTerminal, sync::Arc};
+use std::{
+    io::IsTerminal,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
+use anyhow::Context;
 use axum::Router;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
+use vigla_config::{MeshSettings, Snapshot};
 use vigla_demo::Demo;
-use vigla_sources::MetricSource;
+use vigla_sources::{
+    ConfigSource, FolderSource, MetricSource, outbound::Outbound, prometheus::PrometheusSource,
+};
 
 use crate::{
     build::{Builder, Degradation},
@@ -15,6 +24,7 @@ use crate::{
     cut::now,
     live::Live,
     router::router,
+    settings::{BasePath, ConfigSettings, Settings},
     sources::SourceBoard,
     state::{About, AppState},
     tasks,
@@ -68,6 +78,7 @@ pub fn demo(demo: Arc<Demo>, scope: ConsoleScope, shutdown: CancellationToken) -
     let (board, changes) = (SourceBoard::default(), Changes::default());
     tokio::spawn(tasks::graph::run(
         live.clone(),
+        tasks::graph::PERIOD,
         rounds,
         demo.snapshot(),
         board.clone(),
@@ -83,12 +94,107 @@ pub fn demo(demo: Arc<Demo>, scope: ConsoleScope, shutdown: CancellationToken) -
             mode: "demo",
             mesh: "demo".into(),
             started,
+            base_path: BasePath::default(),
         }),
         scope,
         topics: Topics::new(live.clone(), shutdown),
         live,
         changes,
         board,
+        config: Some(demo.config_source()),
         demo: Some(demo),
     })
+}
+
+/// The console over the sources of a settings file. Its tasks run until `shutdown`.
+///
+/// # Errors
+/// When a source cannot be opened.
+pub fn serve(settings: Settings, scope: ConsoleScope, shutdown: CancellationToken) -> anyhow::Result<Router> {
+    let started = now();
+    let prometheus = settings.prometheus.context("there is no source of numbers")?;
+    let outbound = Outbound::new(prometheus.outbound)?;
+    let metrics = Arc::new(PrometheusSource::new(outbound, prometheus.scope));
+    let notes = {
+        let metrics = metrics.clone();
+        move || {
+            let notes = metrics.about().notes.into_iter();
+            notes
+                .map(|reason| Degradation {
+                    source: metrics.name().to_owned(),
+                    since: now(),
+                    reason,
+                })
+                .collect()
+        }
+    };
+    let builder = Builder::new(Arc::new(|_, _| None), Arc::new(notes));
+    let config = open_config(&settings.config)?;
+    let (snapshots, seen) = watch::channel(snapshot_of(config.as_ref(), &settings.mesh));
+    let epoch = format!("{:x}", started.millis() & 0xffff_ffff);
+    let live = Live::new(builder, metrics, seen.clone(), epoch);
+    let (board, changes) = (SourceBoard::default(), Changes::default());
+    // Nothing but time and config tells this source's refreshes.
+    let (_, never) = watch::channel(());
+    tokio::spawn(tasks::graph::run(
+        live.clone(),
+        prometheus.refresh.0,
+        never,
+        seen,
+        board.clone(),
+        shutdown.clone(),
+    ));
+    if let Some(source) = &config {
+        let shutdown = shutdown.clone();
+        tokio::spawn(tasks::changes::run(
+            changes.clone(),
+            source.watch(),
+            shutdown.clone(),
+        ));
+        tokio::spawn(tasks::snapshot::run(
+            source.watch(),
+            settings.mesh,
+            snapshots,
+            shutdown,
+        ));
+    } else {
+        // Handlers keep reading the empty mesh: the channel stays open as long as the console.
+        let shutdown = shutdown.clone();
+        tokio::spawn(async move {
+            shutdown.cancelled().await;
+            drop(snapshots);
+        });
+    }
+    Ok(router(AppState {
+        about: Arc::new(About {
+            mode: "serve",
+            mesh: settings.mesh_name.unwrap_or_else(|| "mesh".to_owned()),
+            started,
+            base_path: settings.server.base_path,
+        }),
+        scope,
+        topics: Topics::new(live.clone(), shutdown.clone()),
+        live,
+        changes,
+        board,
+        config,
+        demo: None,
+    }))
+}
+
+fn open_config(settings: &ConfigSettings) -> anyhow::Result<Option<Arc<dyn ConfigSource>>> {
+    if settings.folders.is_empty() {
+        return Ok(None);
+    }
+    let folders: Vec<&Path> = settings.folders.iter().map(PathBuf::as_path).collect();
+    Ok(Some(Arc::new(FolderSource::open(&folders)?)))
+}
+
+fn snapshot_of(config: Option<&Arc<dyn ConfigSource>>, mesh: &MeshSettings) -> Arc<Snapshot> {
+    let objects = config.map(|source| source.watch().borrow().objects());
+    Arc::new(Snapshot::build(
+        objects.unwrap_or_default(),
+        Vec::new(),
+        mesh.clone(),
+    ))
 }

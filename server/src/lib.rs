@@ -17,6 +17,7 @@ pub mod handlers;
 pub mod live;
 pub mod router;
 pub mod serve;
+pub mod settings;
 pub mod sources;
 pub mod state;
 pub mod tasks;

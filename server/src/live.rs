@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use vigla_config::Snapshot;
 use vigla_graph::View;
 use vigla_model::{Timestamp, Window};
-use vigla_sources::{MetricSource, SourceError};
+use vigla_sources::{MetricSource, SourceAbout, SourceError};
 
 use crate::build::{Builder, Degradation};
 
@@ -22,6 +22,12 @@ use crate::build::{Builder, Degradation};
 const MAX_FRAMES: u64 = 64;
 /// A frame of a past moment is kept this long for pages that come back to it.
 const KEEP_FRAMES: Duration = Duration::from_secs(60);
+
+/// A caller waits so long for a window that the source does not give; then it gets what was before.
+const PATIENCE: Duration = Duration::from_millis(900);
+/// Windows of which the last good frame is kept for the time of trouble, and how long one that nobody asks for.
+const MAX_LAST_GOOD: u64 = 16;
+const KEEP_LAST_GOOD: Duration = Duration::from_secs(600);
 
 /// The graph of one window, as of one revision.
 #[derive(Debug)]
@@ -47,6 +53,8 @@ struct Inner {
     metrics: Arc<dyn MetricSource>,
     snapshots: watch::Receiver<Arc<Snapshot>>,
     frames: Cache<(Window, Option<Timestamp>, u64), Arc<Frame>>,
+    /// The last good frame of windows that are no default.
+    last_good: Cache<(Window, Option<Timestamp>), Arc<Frame>>,
     number: AtomicU64,
     newest: watch::Sender<Option<Arc<Frame>>>,
     epoch: String,
@@ -66,6 +74,10 @@ impl Live {
             .max_capacity(MAX_FRAMES)
             .time_to_live(KEEP_FRAMES)
             .build();
+        let last_good = Cache::builder()
+            .max_capacity(MAX_LAST_GOOD)
+            .time_to_idle(KEEP_LAST_GOOD)
+            .build();
         let (newest, _) = watch::channel(None);
         Self {
             inner: Arc::new(Inner {
@@ -73,6 +85,7 @@ impl Live {
                 metrics,
                 snapshots,
                 frames,
+                last_good,
                 number: AtomicU64::new(0),
                 newest,
                 epoch,
@@ -99,9 +112,7 @@ impl Live {
                     };
                     *newest = Some(Arc::new(Frame {
                         number,
-                        view: before.view.clone(),
-                        snapshot: before.snapshot.clone(),
-                        degraded: self.inner.builder.degraded_by(&error, &before),
+                        ..self.degraded(&before, &error)
                     }));
                     true
                 });
@@ -125,17 +136,67 @@ impl Live {
         self.inner.snapshots.borrow().clone()
     }
 
-    /// The frame of a window that ends now, or at `at`. Built once however many ask.
+    /// The frame of a window that ends now, or at `at`, within a second: what the source gives, or while it is in
+    /// trouble what it gave last, marked as degraded.
+    ///
+    /// # Errors
+    /// When the metric source cannot answer for that window and did not before.
+    pub async fn frame(&self, window: Window, at: Option<Timestamp>) -> Result<Arc<Frame>, SourceError> {
+        // Goes on when nobody waits any more, so that whoever asks again has it.
+        let fresh = tokio::spawn({
+            let live = self.clone();
+            async move { live.fresh_frame(window, at).await }
+        });
+        let error = match tokio::time::timeout(PATIENCE, fresh).await {
+            Ok(Ok(Err(error @ SourceError::Unavailable { .. }))) => error,
+            Ok(Ok(answer)) => return answer,
+            Ok(Err(_)) | Err(_) => SourceError::Unavailable {
+                source_name: self.inner.metrics.name().to_owned(),
+                reason: format!(
+                    "its answer takes longer than {} s: ask again in a moment",
+                    PATIENCE.as_secs_f64()
+                ),
+            },
+        };
+        let before = self.inner.last_good.get(&(window, at)).await;
+        before
+            .map(|before| Arc::new(self.degraded(&before, &error)))
+            .ok_or(error)
+    }
+
+    /// The frame of a window that ends now, or at `at`. Built once however many ask, and waited for as long as the
+    /// source takes.
     ///
     /// # Errors
     /// When the metric source cannot answer for that window.
-    pub async fn frame(&self, window: Window, at: Option<Timestamp>) -> Result<Arc<Frame>, SourceError> {
+    pub async fn fresh_frame(
+        &self,
+        window: Window,
+        at: Option<Timestamp>,
+    ) -> Result<Arc<Frame>, SourceError> {
         let newest = self.newest();
         if let (Window::MINUTE, None, Some(newest)) = (window, at, &newest) {
             return Ok(newest.clone());
         }
         let number = newest.map_or(0, |frame| frame.number);
-        self.build(window, at, number).await
+        let frame = self.build(window, at, number).await?;
+        self.inner.last_good.insert((window, at), frame.clone()).await;
+        Ok(frame)
+    }
+
+    /// A frame once more, while the source is in trouble.
+    fn degraded(&self, before: &Frame, error: &SourceError) -> Frame {
+        Frame {
+            number: before.number,
+            view: before.view.clone(),
+            snapshot: before.snapshot.clone(),
+            degraded: self.inner.builder.degraded_by(error, before),
+        }
+    }
+
+    /// Name of the metric source, and what it said of itself last.
+    pub fn about_metrics(&self) -> (&str, SourceAbout) {
+        (self.inner.metrics.name(), self.inner.metrics.about())
     }
 
     /// Revision text of a frame.

@@ -58,11 +58,21 @@ pub fn router(state: AppState) -> Router {
             CompressionLayer::new()
                 .compress_when(SizeAbove::new(1024).and(NotForContentType::const_new("text/event-stream"))),
         );
-    Router::new()
+    let base = state.about.base_path.clone();
+    let console = Router::new()
         .route("/healthz", get(health::get_healthz))
         .route("/readyz", get(health::get_readyz))
         .nest("/api/v1", api)
-        .fallback(get(get_asset))
+        .fallback(get(get_asset));
+    // What stands in front may take the path away or leave it: both are answered.
+    let console = match base.as_str() {
+        "" => console,
+        path => Router::new()
+            .nest(path, console.clone())
+            .route(&format!("{path}/"), get(get_asset))
+            .merge(console),
+    };
+    console
         .layer(CatchPanicLayer::custom(|_| {
             axum::response::IntoResponse::into_response(ApiError::Internal)
         }))

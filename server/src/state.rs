@@ -5,8 +5,12 @@ use std::sync::Arc;
 use axum::extract::FromRef;
 use vigla_demo::Demo;
 use vigla_model::Timestamp;
+use vigla_sources::ConfigSource;
 
-use crate::{caller::ConsoleScope, changes::Changes, live::Live, sources::SourceBoard, topics::Topics};
+use crate::{
+    caller::ConsoleScope, changes::Changes, live::Live, settings::BasePath, sources::SourceBoard,
+    topics::Topics,
+};
 
 /// Everything that handlers share. Cheap to clone.
 #[derive(Clone)]
@@ -23,6 +27,8 @@ pub struct AppState {
     pub changes: Changes,
     /// How the sources are.
     pub board: SourceBoard,
+    /// Where the mesh's config comes from, when it has a source.
+    pub config: Option<Arc<dyn ConfigSource>>,
     /// The laptop mesh, when this console runs one.
     pub demo: Option<Arc<Demo>>,
 }
@@ -36,6 +42,8 @@ pub struct About {
     pub mesh: String,
     /// When it started.
     pub started: Timestamp,
+    /// Path below which it is reached.
+    pub base_path: BasePath,
 }
 
 macro_rules! part {
@@ -54,4 +62,5 @@ part!(Live, live);
 part!(Topics, topics);
 part!(Changes, changes);
 part!(SourceBoard, board);
+part!(Option<Arc<dyn ConfigSource>>, config);
 part!(Option<Arc<Demo>>, demo);

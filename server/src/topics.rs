@@ -135,7 +135,7 @@ impl Topics {
         loop {
             let newest = frames.borrow_and_update().clone();
             if let Some(newest) = newest {
-                match live.frame(topic.question.window, None).await {
+                match live.fresh_frame(topic.question.window, None).await {
                     Ok(frame) => topic.publish(&frame, live.revision(newest.number)),
                     Err(error) => tracing::debug!(%error, "a stream's window has no answer yet"),
                 }

@@ -28,6 +28,7 @@ use vigla_server::{
     cut::now,
     live::Live,
     router::router,
+    settings,
     sources::SourceBoard,
     state::{About, AppState},
     topics::Topics,
@@ -54,12 +55,14 @@ impl Console {
                 mode: "demo",
                 mesh: "test".into(),
                 started: now(),
+                base_path: settings::BasePath::default(),
             }),
             scope: ConsoleScope(scope),
             topics: Topics::new(live.clone(), CancellationToken::new()),
             live: live.clone(),
             changes: Changes::default(),
             board: SourceBoard::default(),
+            config: None,
             demo: None,
         };
         Self {

@@ -10,6 +10,7 @@ use vigla_api::{
 };
 use vigla_control_plane::Connection;
 use vigla_demo::Demo;
+use vigla_sources::ConfigSource;
 
 use crate::{caller::Caller, cut::now, live::Live, sources::SourceBoard, state::About, tasks};
 
@@ -20,6 +21,7 @@ pub async fn get_status(
     State(about): State<Arc<About>>,
     State(live): State<Live>,
     State(board): State<SourceBoard>,
+    State(config): State<Option<Arc<dyn ConfigSource>>>,
     State(demo): State<Option<Arc<Demo>>>,
 ) -> Json<Status> {
     let mut sources = Vec::new();
@@ -28,6 +30,12 @@ pub async fn get_status(
     metrics.age_seconds = live
         .newest()
         .map(|frame| now().since(frame.view.at).as_secs_f64());
+    let (name, said) = live.about_metrics();
+    (metrics.version, metrics.capabilities) = (said.version, said.capabilities);
+    (metrics.detail, metrics.notes) = (said.detail, said.notes);
+    if demo.is_none() {
+        metrics.name = name.to_owned();
+    }
     if let Some(demo) = &demo {
         let store = demo.metrics().status();
         metrics.detail = Some(format!(
@@ -43,10 +51,17 @@ pub async fn get_status(
             metrics.failing_since = Some(format_time(since));
             metrics.last_error = Some(reason);
         }
-        let source = demo.config_source();
-        let config = source.watch().borrow().clone();
-        config_errors = config.errors.iter().map(config_error).collect();
-        let broken = config.errors.first();
+        let of_scope =
+            |proxy: &vigla_control_plane::ProxyStatus| caller.scope().allows(proxy.proxy.namespace.as_str());
+        let mut visible = demo.control_plane().proxies();
+        visible.retain(of_scope);
+        proxies = visible.iter().map(proxy).collect();
+        config_problems = problems(&visible);
+    }
+    if let Some(source) = &config {
+        let state = source.watch().borrow().clone();
+        config_errors = state.errors.iter().map(config_error).collect();
+        let broken = state.errors.first();
         sources.push(SourceStatus {
             name: source.name().into(),
             kind: "config".into(),
@@ -54,17 +69,11 @@ pub async fn get_status(
             last_error: broken.map(|error| format!("{}: {}", error.place, error.message)),
             detail: Some(format!(
                 "{} files, revision {}",
-                config.files.len(),
-                config.revision
+                state.files.len(),
+                state.revision
             )),
             ..SourceStatus::default()
         });
-        let of_scope =
-            |proxy: &vigla_control_plane::ProxyStatus| caller.scope().allows(proxy.proxy.namespace.as_str());
-        let mut visible = demo.control_plane().proxies();
-        visible.retain(of_scope);
-        proxies = visible.iter().map(proxy).collect();
-        config_problems = problems(&visible);
     }
     sources.insert(0, metrics);
     Json(Status {

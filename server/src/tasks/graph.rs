@@ -16,12 +16,13 @@ use crate::{cut::now, live::Live, sources::SourceBoard};
 pub const METRICS: &str = "metrics";
 /// The task's name on the status page.
 pub const NAME: &str = "service graph";
-/// Without a new scrape the graph is built anew after this long, so that a silent source shows.
-const PERIOD: Duration = Duration::from_secs(5);
+/// Without a new scrape the embedded store's graph is built anew after this long, so that silence shows.
+pub const PERIOD: Duration = Duration::from_secs(5);
 
-/// Runs until shutdown. `scrapes` changes when a scrape is complete.
+/// Runs until shutdown. `scrapes` changes when a scrape is complete; without that the graph is built each `period`.
 pub async fn run<T: Send + Sync + 'static>(
     live: Live,
+    period: Duration,
     mut scrapes: watch::Receiver<T>,
     mut snapshots: watch::Receiver<Arc<Snapshot>>,
     board: SourceBoard,
@@ -38,7 +39,7 @@ pub async fn run<T: Send + Sync + 'static>(
         }
         tokio::select! {
             () = shutdown.cancelled() => return,
-            () = tokio::time::sleep(PERIOD) => (),
+            () = tokio::time::sleep(period) => (),
             Ok(()) = scrapes.changed() => (),
             Ok(()) = snapshots.changed() => (),
         }
