@@ -60,7 +60,7 @@ impl Builder {
 
     /// Joins traffic with config, and adds the causes of what is wrong.
     pub fn build(&self, number: u64, traffic: &TrafficWindow, snapshot: Arc<Snapshot>) -> Frame {
-        let mut view = Graph::build(std::slice::from_ref(traffic), &*self.facts(&snapshot)).view();
+        let mut view = Graph::build(std::slice::from_ref(traffic), &*self.facts(&snapshot)).into_view();
         vigla_insight::explain(&mut view, &snapshot, &|namespace, workload| {
             (self.plans)(namespace, workload)
         });

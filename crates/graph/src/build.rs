@@ -1,14 +1,18 @@
 //! From rows of counted traffic to the finest view.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, HashMap},
     time::Duration,
 };
 
-use vigla_model::{Fqdn, Protocol, Reporter, ResponseFlag, ResponseFlags, SecurityPolicy, Timestamp};
+use vigla_model::{
+    Fqdn, Principal, Protocol, Reporter, ResponseFlag, ResponseFlags, SecurityPolicy, Timestamp,
+};
 
 use crate::{
-    Edge, Grain, Id, Identities, Node, NodeKind, ResponseKey, Side, TrafficRow, TrafficWindow, View, boxes,
+    Edge, Few, Grain, Id, Identities, Node, NodeKind, ResponseKey, Side, TrafficRow, TrafficWindow, View,
+    boxes,
+    drawn::Drawn,
     ends::{self, End},
     health, id,
 };
@@ -42,8 +46,8 @@ pub(crate) fn finest(windows: &[TrafficWindow], mesh: &dyn Identities) -> View {
         .unwrap_or(Duration::ZERO);
     let mut draft = Draft {
         mesh,
-        nodes: BTreeMap::new(),
-        edges: BTreeMap::new(),
+        nodes: Drawn::new(),
+        edges: Drawn::new(),
         calls: HashMap::new(),
     };
     for (namespace, workload) in mesh.workloads() {
@@ -51,38 +55,39 @@ pub(crate) fn finest(windows: &[TrafficWindow], mesh: &dyn Identities) -> View {
     }
     // What the callee's proxy cannot tell (the service, or who called in plain text), the caller's often can:
     // such rows wait until all others have drawn their edges.
-    let rows = windows.iter().flat_map(|window| &window.rows);
-    let (clear, vague): (Vec<_>, Vec<_>) = rows
-        .map(|row| (row, ends::source(&row.key, mesh), ends::target(&row.key, mesh)))
-        .partition(|(row, source, _)| draft.is_clear(row, source));
-    for (row, source, target) in clear {
-        let service = row.key.service.clone();
-        draft.count(row, &source, &target, row.key.protocol, service);
+    let mut vague = Vec::new();
+    for row in windows.iter().flat_map(|window| &window.rows) {
+        let (source, target) = (ends::source(&row.key, mesh), ends::target(&row.key, mesh));
+        if draft.is_clear(row, &source) {
+            draft.count(row, &source, &target, row.key.protocol, row.key.service.as_ref());
+        } else {
+            vague.push((row, source, target));
+        }
     }
     for (row, source, target) in vague {
         draft.count_vague(row, source, &target);
     }
+    show(&mut draft.edges, &draft.calls);
     let mut view = View {
         grain: Grain::Finest,
         at,
         window,
-        nodes: draft.nodes,
-        edges: draft.edges,
+        nodes: draft.nodes.into_map(),
+        edges: draft.edges.into_map(),
         boxes: BTreeMap::new(),
     };
-    show(&mut view.edges, &draft.calls);
     health::settle(&mut view);
     boxes::draw(&mut view);
     view
 }
 
-/// All edges between two nodes, whatever the service.
-type Calls = HashMap<(Id, Id), BTreeSet<Id>>;
+/// Places of all edges between two nodes, whatever the service.
+type Calls = HashMap<(Id, Id), Vec<usize>>;
 
 struct Draft<'a> {
     mesh: &'a dyn Identities,
-    nodes: BTreeMap<Id, Node>,
-    edges: BTreeMap<Id, Edge>,
+    nodes: Drawn<Node>,
+    edges: Drawn<Edge>,
     calls: Calls,
 }
 
@@ -98,7 +103,7 @@ impl Draft<'_> {
     fn count_vague(&mut self, row: &TrafficRow, source: End, target: &End) {
         let source = self.reported_caller(source, target);
         let between = self.calls.get(&(source.id(), target.id()));
-        let mut known = between.into_iter().flatten().map(|id| &self.edges[id]);
+        let mut known = between.into_iter().flatten().map(|place| &self.edges[*place]);
         let mut protocol = row.key.protocol;
         let mut service = row.key.service.clone();
         if row.key.refused {
@@ -112,7 +117,7 @@ impl Draft<'_> {
             let drawn = known.by_ref().filter(|edge| edge.protocol == protocol);
             service = only(drawn.filter_map(|edge| edge.services.first().cloned()));
         }
-        self.count(row, &source, target, protocol, service);
+        self.count(row, &source, target, protocol, service.as_ref());
     }
 
     /// A caller that showed no certificate is the workload with its address when that one's own proxy says that it
@@ -126,7 +131,7 @@ impl Draft<'_> {
         let called = between
             .into_iter()
             .flatten()
-            .any(|id| self.edges[id].by_source.is_some());
+            .any(|place| self.edges[*place].by_source.is_some());
         if called { candidate } else { source }
     }
 
@@ -136,15 +141,19 @@ impl Draft<'_> {
         source: &End,
         target: &End,
         protocol: Protocol,
-        service: Option<Fqdn>,
+        service: Option<&Fqdn>,
     ) {
         let (source, target) = (self.node(source), self.node(target));
-        let id = id::edge(source, target, protocol, service.as_ref());
-        self.calls.entry((source, target)).or_default().insert(id);
-        let edge = self.edges.entry(id).or_insert_with(|| Edge {
-            services: service.into_iter().collect(),
+        let id = id::edge(source, target, protocol, service);
+        let before = self.edges.len();
+        let place = self.edges.place(id, || Edge {
+            services: service.into_iter().cloned().collect(),
             ..Edge::new(id, source, target, protocol)
         });
+        if place == before {
+            self.calls.entry((source, target)).or_default().push(place);
+        }
+        let edge = &mut self.edges[place];
         if row.key.refused {
             edge.refused += row.traffic.connections;
             return;
@@ -160,11 +169,12 @@ impl Draft<'_> {
     fn node(&mut self, end: &End) -> Id {
         let id = end.id();
         let mesh = self.mesh;
-        let node = self.nodes.entry(id).or_insert_with(|| draw(id, end, mesh));
+        let place = self.nodes.place(id, || draw(id, end, mesh));
+        let node = &mut self.nodes[place];
         match end {
-            End::Workload { labels, .. } => {
-                node.app = node.app.take().or_else(|| labels.app.clone());
-                node.version = node.version.take().or_else(|| labels.version.clone());
+            End::Workload { app, version, .. } => {
+                node.app = node.app.take().or_else(|| app.clone());
+                node.version = node.version.take().or_else(|| version.clone());
             }
             End::UnknownCaller(guess) => {
                 // Instances differ in their addresses; the first in order is the same at every refresh.
@@ -194,7 +204,8 @@ fn draw(id: Id, end: &End, mesh: &dyn Identities) -> Node {
             cluster,
             namespace,
             workload,
-            labels,
+            app,
+            version,
         } => {
             node.cluster.clone_from(cluster);
             node.namespace = Some(namespace.clone());
@@ -203,8 +214,8 @@ fn draw(id: Id, end: &End, mesh: &dyn Identities) -> Node {
                 .workload(namespace.as_str(), workload.as_str())
                 .unwrap_or_default();
             // What proxies say of themselves at the moment of the call comes before what is written now.
-            node.app = labels.app.clone().or(facts.app);
-            node.version = labels.version.clone().or(facts.version);
+            node.app = app.clone().or(facts.app);
+            node.version = version.clone().or(facts.version);
             node.sidecar = facts.sidecar;
             node.replicas = facts.replicas;
             node.badges = facts.badges;
@@ -261,25 +272,36 @@ fn add_row(side: &mut Side, row: &TrafficRow) {
             side.mutual_tls += weight;
         }
     }
-    side.source_principals.extend(key.source.principal.clone());
-    side.destination_principals
-        .extend(key.destination.principal.clone());
+    add_principal(&mut side.source_principals, key.source.principal.as_ref());
+    add_principal(
+        &mut side.destination_principals,
+        key.destination.principal.as_ref(),
+    );
+}
+
+/// Adds who it was; most rows of an edge say the same.
+fn add_principal(all: &mut Few<Principal>, principal: Option<&Principal>) {
+    if let Some(principal) = principal
+        && !all.contains(principal)
+    {
+        all.insert(principal.clone());
+    }
 }
 
 /// Decides what each edge shows: the callee's count, and of the caller's what the callee cannot have counted.
-fn show(edges: &mut BTreeMap<Id, Edge>, calls: &Calls) {
-    for ids in calls.values() {
+fn show(edges: &mut Drawn<Edge>, calls: &Calls) {
+    for places in calls.values() {
         // Services of one callee share its proxy: it counted all of them, or none. The names may differ
         // (a caller counts under the host it called), so this is not asked edge by edge.
-        let counted: BTreeSet<Protocol> = ids
+        let counted: Few<Protocol> = places
             .iter()
-            .map(|id| &edges[id])
+            .map(|place| &edges[*place])
             .filter(|edge| edge.by_destination.is_some())
             .map(|edge| edge.protocol)
             .collect();
-        let refuses = ids.iter().any(|id| edges[id].refused > 0.0);
-        for id in ids {
-            let Some(edge) = edges.get_mut(id) else { continue };
+        let refuses = places.iter().any(|place| edges[*place].refused > 0.0);
+        for place in places {
+            let edge = &mut edges[*place];
             let mut shown = edge.by_destination.clone().unwrap_or_default();
             match &edge.by_source {
                 Some(side) if counted.contains(&edge.protocol) => add_lost(&mut shown, side, refuses),

@@ -2,7 +2,7 @@
 
 use std::{net::IpAddr, sync::Arc};
 
-use vigla_model::{ClusterName, Fqdn, Namespace, PeerIdentity, WorkloadName};
+use vigla_model::{AppName, ClusterName, Fqdn, Namespace, PeerIdentity, Version, WorkloadName};
 
 use crate::{Guess, Id, Identities, NodeKind, TrafficKey, id};
 
@@ -17,7 +17,9 @@ pub(crate) enum End {
         cluster: Option<ClusterName>,
         namespace: Namespace,
         workload: WorkloadName,
-        labels: PeerIdentity,
+        /// As the labels say; `None` when they do not.
+        app: Option<AppName>,
+        version: Option<Version>,
     },
     /// The service, where requests reached no workload.
     Service(Fqdn),
@@ -75,7 +77,8 @@ impl End {
             cluster: mesh.cluster(),
             namespace,
             workload,
-            labels: PeerIdentity::default(),
+            app: None,
+            version: None,
         }
     }
 }
@@ -99,7 +102,8 @@ fn named(labels: &PeerIdentity, other: Option<&ClusterName>, mesh: &dyn Identiti
         cluster,
         namespace,
         workload,
-        labels: labels.clone(),
+        app: labels.app.clone(),
+        version: labels.version.clone(),
     })
 }
 

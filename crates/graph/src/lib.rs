@@ -6,8 +6,10 @@
 mod boxes;
 mod build;
 mod diff;
+mod drawn;
 mod ends;
 mod facts;
+mod few;
 mod filter;
 #[cfg(test)]
 mod fixtures;
@@ -25,6 +27,7 @@ mod view;
 
 pub use diff::{Changes, ViewDelta, apply, diff};
 pub use facts::MeshFacts;
+pub use few::Few;
 pub use identities::{HostFacts, Identities, Unidentified, WorkloadFacts};
 pub use live::Graph;
 pub use quotient::quotient;

@@ -93,6 +93,27 @@ impl Graph {
         }
     }
 
+    /// The whole graph as a view at the finest grain, for who needs nothing else of it.
+    pub fn into_view(mut self) -> View {
+        let nodes = self.graph.node_weights_mut().map(|node| {
+            let empty = Node::new(node.id, node.kind);
+            (node.id, std::mem::replace(node, empty))
+        });
+        let nodes = nodes.collect();
+        let edges = self.graph.edge_weights_mut().map(|edge| {
+            let empty = Edge::new(edge.id, edge.source, edge.target, edge.protocol);
+            (edge.id, std::mem::replace(edge, empty))
+        });
+        View {
+            grain: Grain::Finest,
+            at: self.at,
+            window: self.window,
+            nodes,
+            edges: edges.collect(),
+            boxes: self.boxes,
+        }
+    }
+
     /// A node.
     pub fn node(&self, id: Id) -> Option<&Node> {
         Some(&self.graph[*self.nodes.get(&id)?])

@@ -164,7 +164,7 @@ fn merge_edge(edges: &mut BTreeMap<Id, Edge>, member: &Edge, source: Id, target:
     let edge = edges
         .entry(id)
         .or_insert_with(|| Edge::new(id, source, target, member.protocol));
-    edge.services.extend(member.services.iter().cloned());
+    edge.services.add(&member.services);
     edge.add(member);
 }
 

@@ -1,10 +1,10 @@
 //! What one kind of reporter counted on an edge, or what came together at a node.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use vigla_model::{Principal, Ratio, ResponseFlags};
 
-use crate::{Totals, Traffic};
+use crate::{Few, Totals, Traffic};
 
 /// Traffic of one edge as one kind of reporter counted it, or of one node. Sides add.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -18,9 +18,9 @@ pub struct Side {
     /// Those of which the security is known.
     pub security_known: f64,
     /// Principals of the callers.
-    pub source_principals: BTreeSet<Principal>,
+    pub source_principals: Few<Principal>,
     /// Principals of the callees.
-    pub destination_principals: BTreeSet<Principal>,
+    pub destination_principals: Few<Principal>,
     /// Raw counters.
     pub totals: Totals,
 }
@@ -55,10 +55,8 @@ impl Side {
         }
         self.mutual_tls += other.mutual_tls;
         self.security_known += other.security_known;
-        self.source_principals
-            .extend(other.source_principals.iter().cloned());
-        self.destination_principals
-            .extend(other.destination_principals.iter().cloned());
+        self.source_principals.add(&other.source_principals);
+        self.destination_principals.add(&other.destination_principals);
         self.totals.requests += other.totals.requests;
         self.totals.connections += other.totals.connections;
     }

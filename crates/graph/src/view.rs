@@ -11,7 +11,7 @@ use vigla_model::{
     AppName, ClusterName, Fqdn, Location, Namespace, ObjectRef, Protocol, Timestamp, Version, WorkloadName,
 };
 
-use crate::{Side, boxes};
+use crate::{Few, Side, boxes};
 
 /// Identity of a node, edge or box: a hash of what it is (cluster, kind, namespace, name, version), so equal in
 /// every replica and after a restart. Written as 16 hex digits.
@@ -165,7 +165,7 @@ pub struct Edge {
     /// Protocol of all its traffic.
     pub protocol: Protocol,
     /// Services under whose name the requests were sent.
-    pub services: BTreeSet<Fqdn>,
+    pub services: Few<Fqdn>,
     /// What the caller's proxies counted.
     pub by_source: Option<Side>,
     /// What the callee's proxies counted.
@@ -189,7 +189,7 @@ impl Edge {
             source,
             target,
             protocol,
-            services: BTreeSet::new(),
+            services: Few::default(),
             by_source: None,
             by_destination: None,
             shown: Side::default(),

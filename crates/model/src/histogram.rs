@@ -53,10 +53,15 @@ impl Histogram {
             self.buckets.clone_from(&other.buckets);
             return;
         }
+        // Both rise, so one walk over each is enough.
+        let mut at = 0;
         for &(bound, count) in &other.buckets {
-            match self.buckets.binary_search_by(|(have, _)| have.total_cmp(&bound)) {
-                Ok(at) => self.buckets[at].1 += count,
-                Err(at) => self.buckets.insert(at, (bound, count)),
+            while self.buckets.get(at).is_some_and(|(have, _)| *have < bound) {
+                at += 1;
+            }
+            match self.buckets.get_mut(at) {
+                Some((have, sum)) if *have == bound => *sum += count,
+                _ => self.buckets.insert(at, (bound, count)),
             }
         }
     }

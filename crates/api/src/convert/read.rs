@@ -211,10 +211,7 @@ impl Reader {
 fn secure(edge: &mut graph::Edge, body: &Edge) -> Result<(), BadBody> {
     let principals = |texts: &[String]| {
         let parse = |text: &String| Principal::parse(text).map_err(|_| BadBody::new("principal", text));
-        texts
-            .iter()
-            .map(parse)
-            .collect::<Result<std::collections::BTreeSet<_>, _>>()
+        texts.iter().map(parse).collect::<Result<graph::Few<_>, _>>()
     };
     let known = edge
         .by_destination

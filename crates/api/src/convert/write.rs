@@ -183,7 +183,7 @@ impl Writer {
 }
 
 fn principals(edge: &graph::Edge) -> Principals {
-    let all = |of: fn(&Side) -> &std::collections::BTreeSet<vigla_model::Principal>| {
+    let all = |of: fn(&Side) -> &graph::Few<vigla_model::Principal>| {
         let sides = [edge.by_source.as_ref(), edge.by_destination.as_ref()]
             .into_iter()
             .flatten();

@@ -103,7 +103,7 @@ pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
             let Ok(traffic) = store.traffic_in(window, None) else {
                 continue;
             };
-            let view = Graph::build(std::slice::from_ref(&traffic), &Unidentified).view();
+            let view = Graph::build(std::slice::from_ref(&traffic), &Unidentified).into_view();
             let view = quotient(&view, Grain::Workload);
             let mut out = std::io::stdout();
             writeln!(out, "{} {}", view.edges.len(), requests(&view))?;
