@@ -1,20 +1,18 @@
 //! Clusters and their endpoints: each visible service's ports, whole and by subset.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+mod entry;
 
-use vigla_config::{AppProtocol, DestinationPolicy, MtlsMode, Service, ServicePort, TlsMode};
-use vigla_dataplane::{
-    Balancer, Cluster, ConnectionPool, Discovery, Endpoint, Endpoints, HttpVersion, UpstreamTls,
-};
+use std::{collections::BTreeSet, sync::Arc};
+
+use vigla_config::{AppProtocol, DestinationPolicy, Instance, MtlsMode, Service, ServicePort, TlsMode};
+use vigla_dataplane::{Balancer, Cluster, Discovery, Endpoint, Endpoints, HttpVersion, UpstreamTls};
 use vigla_model::{Labels, Origin};
 
 use crate::{
     context::{Context, is_gateway},
     names,
+    policy::{self, InEffect},
 };
-
-/// Istio's default.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Adds the clusters of all visible services; with `only`, those of these names.
 pub(crate) fn build_outbound(context: &mut Context<'_, '_>, only: Option<&BTreeSet<Arc<str>>>) {
@@ -31,9 +29,12 @@ pub(crate) fn build_outbound(context: &mut Context<'_, '_>, only: Option<&BTreeS
             let mut add = |subset: Option<&str>, labels: &Labels, origin: Origin| {
                 let name = names::cluster(port.port, subset, service.fqdn.as_str());
                 if only.is_none_or(|only| only.contains(&name)) {
-                    let cluster = cluster(context, service, port, subset, policy.as_ref(), name, origin);
-                    let endpoints = endpoints(context, service, port, labels);
-                    context.add_cluster(cluster, Some(endpoints));
+                    let Some((discovery, endpoints)) = discovery(context, service, port, labels) else {
+                        return;
+                    };
+                    let mut cluster = cluster(context, service, port, subset, policy.as_ref(), name, origin);
+                    cluster.discovery = discovery;
+                    context.add_cluster(cluster, endpoints);
                 }
             };
             add(None, &Labels::new(), port.origin.clone());
@@ -53,18 +54,21 @@ fn cluster(
     name: Arc<str>,
     origin: Origin,
 ) -> Cluster {
+    let in_effect = InEffect {
+        policy,
+        port: port.port,
+        subset,
+    };
     Cluster {
         discovery: Discovery::Eds,
         balancer: balancer(context, port, subset, policy),
-        connect_timeout: policy
-            .and_then(|policy| policy.connect_timeout(port.port, subset))
-            .unwrap_or(CONNECT_TIMEOUT),
-        connection_pool: ConnectionPool::default(),
-        outlier: None,
+        connect_timeout: in_effect.connect_timeout(),
+        connection_pool: in_effect.connection_pool(),
+        outlier: in_effect.outlier(),
         tls: tls(context, service, port, subset, policy),
         service: Some(service.fqdn.clone()),
         protocol: port.protocol.protocol(),
-        http: http_version(port.protocol),
+        http: in_effect.http_version(http_version(port.protocol)),
         origin: Some(origin),
         name,
     }
@@ -108,15 +112,20 @@ fn tls(
 ) -> UpstreamTls {
     let auto = match policy.and_then(|policy| policy.tls_mode(port.port, subset)) {
         Some((TlsMode::Disable, ..)) => return UpstreamTls::None,
-        Some((TlsMode::Simple | TlsMode::Mutual, rule, node)) => {
-            let message = "TLS of one's own towards a service is not supported; calls go in plain text";
-            context.problem(rule.origin(node), message);
-            return UpstreamTls::None;
+        Some((mode @ (TlsMode::Simple | TlsMode::Mutual), ..)) => {
+            let written = policy.and_then(|policy| policy.tls(port.port, subset));
+            let (rule, written) = written.expect("its mode was read from it");
+            let entry = context.mesh.entry_service(&service.fqdn);
+            let names = entry.map_or(&[][..], |entry| &entry.subject_alt_names);
+            return policy::origination(context, rule, written, service, names, mode == TlsMode::Mutual);
         }
         Some((TlsMode::IstioMutual, ..)) => false,
         None => true,
     };
-    let principals = context.mesh.principals_behind(service);
+    let principals = match context.mesh.entry_service(&service.fqdn) {
+        Some(entry) if is_entry(service) => context.mesh.principals_of_entry(entry),
+        _ => context.mesh.principals_behind(service).to_vec(),
+    };
     if principals.is_empty() {
         // Nobody of the mesh is behind it, so no certificate of the mesh can answer.
         return UpstreamTls::None;
@@ -124,27 +133,48 @@ fn tls(
     UpstreamTls::Mesh {
         auto,
         sni: names::sni(port.port, subset, service.fqdn.as_str()),
-        principals: principals.to_vec(),
+        principals,
     }
 }
 
-fn endpoints(context: &Context<'_, '_>, service: &Service, port: &ServicePort, labels: &Labels) -> Endpoints {
+/// Whether a service stands in a ServiceEntry.
+fn is_entry(service: &Service) -> bool {
+    service.object.kind() == "ServiceEntry"
+}
+
+/// How endpoints are found, with those that are known; `None` when they cannot be.
+fn discovery(
+    context: &mut Context<'_, '_>,
+    service: &Service,
+    port: &ServicePort,
+    labels: &Labels,
+) -> Option<(Discovery, Option<Endpoints>)> {
     let mesh = context.mesh;
-    let endpoints = mesh.endpoints(service, port, labels).into_iter().map(|found| {
-        let instance = found.instance;
-        let mode = mesh
-            .peer_authentication(&instance.namespace, &instance.labels, found.container_port)
-            .mode;
-        Endpoint {
-            address: found.address,
-            identity: mesh.identity(instance),
-            // A gateway's listeners are for callers from outside; DISABLE takes plain text only.
-            mesh_tls: instance.sidecar.is_some() && !is_gateway(instance) && mode != MtlsMode::Disable,
-            weight: 1,
-            healthy: instance.ready,
+    match mesh.entry_service(&service.fqdn) {
+        Some(entry) if is_entry(service) => entry::discovery(context, entry, port, labels),
+        _ => {
+            let found = mesh.endpoints(service, port, labels);
+            let endpoints = found
+                .into_iter()
+                .map(|found| endpoint(context, found.instance, found.container_port))
+                .collect();
+            Some((Discovery::Eds, Some(Endpoints { endpoints })))
         }
-    });
-    Endpoints {
-        endpoints: endpoints.collect(),
+    }
+}
+
+/// An instance's port.
+fn endpoint(context: &Context<'_, '_>, instance: &Instance, container_port: u16) -> Endpoint {
+    let mesh = context.mesh;
+    let mode = mesh
+        .peer_authentication(&instance.namespace, &instance.labels, container_port)
+        .mode;
+    Endpoint {
+        address: instance.endpoint(container_port),
+        identity: mesh.identity(instance),
+        // A gateway's listeners are for callers from outside; DISABLE takes plain text only.
+        mesh_tls: instance.sidecar.is_some() && !is_gateway(instance) && mode != MtlsMode::Disable,
+        weight: 1,
+        healthy: instance.ready,
     }
 }

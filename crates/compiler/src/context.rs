@@ -1,16 +1,23 @@
 //! What every step of one compilation needs.
 
-use vigla_config::{Capture, Instance, Service, Snapshot};
-use vigla_dataplane::{Cluster, Endpoints, Listener, Plan, RouteTable, Telemetry};
-use vigla_model::{Fqdn, Origin, PeerIdentity, Reporter};
+use std::time::Duration;
 
-use crate::{Compiled, Parts, Problem};
+use vigla_config::{Capture, Instance, Service, Snapshot};
+use vigla_dataplane::{
+    Balancer, Cluster, ConnectionPool, Discovery, Endpoint, Endpoints, FilterChain, HttpVersion, Listener,
+    Network, Plan, RouteTable, Telemetry, Tracing, UpstreamTls,
+};
+use vigla_model::{Fqdn, Origin, PeerIdentity, Protocol, Reporter};
+
+use crate::{Compiled, Parts, Problem, Settings, names};
 
 pub(crate) struct Context<'a, 'p> {
     pub(crate) mesh: &'a Snapshot,
     /// The proxy's own instance.
     pub(crate) instance: &'a Instance,
     identity: PeerIdentity,
+    /// Spans for listeners with requests.
+    tracing: Option<Tracing>,
     parts: &'p mut Parts,
     compiled: Compiled,
 }
@@ -24,8 +31,21 @@ pub(crate) fn is_gateway(instance: &Instance) -> bool {
 }
 
 impl<'a, 'p> Context<'a, 'p> {
-    pub(crate) fn new(mesh: &'a Snapshot, instance: &'a Instance, parts: &'p mut Parts) -> Self {
+    pub(crate) fn new(
+        mesh: &'a Snapshot,
+        instance: &'a Instance,
+        settings: &Settings,
+        parts: &'p mut Parts,
+    ) -> Self {
+        let tracing = settings.tracing.map(|tracing| Tracing {
+            sampling: mesh
+                .trace_sampling(&instance.namespace, &instance.labels)
+                .unwrap_or(tracing.sampling),
+            collector: tracing.collector,
+            service: names::traced_service(instance),
+        });
         Self {
+            tracing,
             mesh,
             instance,
             identity: mesh.identity(instance),
@@ -38,9 +58,13 @@ impl<'a, 'p> Context<'a, 'p> {
     pub(crate) fn visible_services(&self) -> Vec<&'a Service> {
         let mesh = self.mesh;
         let own = &self.instance.namespace;
+        let entries = mesh.entry_services().iter().map(|entry| &entry.service);
+        // A Service counts before an entry for the same host.
+        let entries = entries.filter(|service| mesh.service(&service.fqdn).is_none());
         let (near, far): (Vec<_>, Vec<_>) = mesh
             .services()
             .iter()
+            .chain(entries)
             .filter(|service| service.is_visible_in(own))
             .partition(|service| service.namespace == *own);
         near.into_iter().chain(far).collect()
@@ -69,7 +93,15 @@ impl<'a, 'p> Context<'a, 'p> {
         }
     }
 
-    pub(crate) fn add_listener(&mut self, listener: Listener) {
+    /// Adds a listener; one with requests makes spans.
+    pub(crate) fn add_listener(&mut self, mut listener: Listener) {
+        let is_http = |chain: &FilterChain| matches!(chain.network, Network::Http(_));
+        if let Some(tracing) = self.tracing.clone()
+            && listener.chains.iter().any(is_http)
+        {
+            self.add_collector(&tracing);
+            listener.tracing = Some(tracing);
+        }
         let listener = self.parts.listener(listener);
         self.compiled
             .plan
@@ -92,6 +124,35 @@ impl<'a, 'p> Context<'a, 'p> {
                 .insert(cluster.name.clone(), endpoints);
         }
         self.compiled.plan.clusters.insert(cluster.name.clone(), cluster);
+    }
+
+    /// The cluster by which an Envoy reaches the collector of spans.
+    fn add_collector(&mut self, tracing: &Tracing) {
+        let name = Tracing::cluster(tracing.collector);
+        if self.compiled.plan.clusters.contains_key(&name) {
+            return;
+        }
+        let cluster = Cluster {
+            name,
+            discovery: Discovery::Static(vec![Endpoint {
+                address: tracing.collector,
+                identity: PeerIdentity::default(),
+                mesh_tls: false,
+                weight: 1,
+                healthy: true,
+            }]),
+            balancer: Balancer::RoundRobin,
+            // Spans are lost rather than waited for.
+            connect_timeout: Duration::from_secs(1),
+            connection_pool: ConnectionPool::default(),
+            outlier: None,
+            tls: UpstreamTls::None,
+            service: None,
+            protocol: Protocol::Grpc,
+            http: HttpVersion::Http2,
+            origin: None,
+        };
+        self.add_cluster(cluster, None);
     }
 
     pub(crate) fn plan(&self) -> &Plan {

@@ -13,6 +13,7 @@ use vigla_dataplane::{
 use vigla_model::{Namespace, Reporter};
 
 use crate::{
+    authorization::{self, Place},
     cluster,
     context::Context,
     route::{self, Scene},
@@ -93,6 +94,12 @@ fn listener(context: &mut Context<'_, '_>, port: u16, servers: &[(Gateway<'_>, S
         virtual_hosts,
     });
     let origin = Some(gateway.origin(server.node()));
+    let place = Place {
+        port: target,
+        listens: context.instance.endpoint(target),
+        is_http: true,
+    };
+    let authorization = authorization::build(context, place);
     let chain = FilterChain {
         name: if mutual { "tls" } else { "plaintext" }.into(),
         matches: ChainMatch::default(),
@@ -100,7 +107,7 @@ fn listener(context: &mut Context<'_, '_>, port: u16, servers: &[(Gateway<'_>, S
             certificate: WORKLOAD_SECRET.into(),
             client_roots: Some(ROOTS_SECRET.into()),
         }),
-        authorization: None,
+        authorization,
         network: Network::Http(RouteSource::Named(name)),
         origin: origin.clone(),
     };

@@ -3,17 +3,20 @@
 //!
 //! What cannot be compiled is left out and told as a [`Problem`]; the rest of the plan stands.
 
+mod authorization;
 mod cluster;
 mod context;
 mod gateway;
 mod names;
 mod outline;
 mod parts;
+mod policy;
 mod route;
 mod sidecar;
 mod table;
+mod tcp;
 
-use std::sync::Arc;
+use std::{net::SocketAddr, sync::Arc};
 
 use thiserror::Error;
 use vigla_config::Snapshot;
@@ -32,6 +35,22 @@ pub struct ProxyIdentity {
     pub namespace: Namespace,
     /// Name of the instance, such as `reviews-v1-0`.
     pub instance: Arc<str>,
+}
+
+/// What is the same for all proxies and no object of the mesh holds.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Settings {
+    /// Spans of requests; `None`: none are made.
+    pub tracing: Option<TracingSettings>,
+}
+
+/// Where spans go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TracingSettings {
+    /// Takes OTLP over gRPC, without TLS.
+    pub collector: SocketAddr,
+    /// Share of the traces that are recorded where no Telemetry says another, in millionths.
+    pub sampling: u32,
 }
 
 /// A proxy that the mesh does not have.
@@ -62,7 +81,7 @@ pub struct Compiled {
 /// # Errors
 /// When the snapshot has no such instance, or it has no proxy.
 pub fn compile(mesh: &Snapshot, proxy: &ProxyIdentity) -> Result<Plan, NoSuchProxy> {
-    compile_with(mesh, proxy, &mut Parts::default()).map(|compiled| compiled.plan)
+    compile_with(mesh, proxy, &Settings::default(), &mut Parts::default()).map(|compiled| compiled.plan)
 }
 
 /// Makes the plan of one proxy from parts that it shares with other plans: a part that is equal to one seen before
@@ -73,6 +92,7 @@ pub fn compile(mesh: &Snapshot, proxy: &ProxyIdentity) -> Result<Plan, NoSuchPro
 pub fn compile_with(
     mesh: &Snapshot,
     proxy: &ProxyIdentity,
+    settings: &Settings,
     parts: &mut Parts,
 ) -> Result<Compiled, NoSuchProxy> {
     let instance = mesh.instance(proxy.namespace.as_str(), &proxy.instance);
@@ -81,7 +101,7 @@ pub fn compile_with(
     else {
         return Err(NoSuchProxy(proxy.clone()));
     };
-    let mut context = Context::new(mesh, instance, parts);
+    let mut context = Context::new(mesh, instance, settings, parts);
     if context::is_gateway(instance) {
         gateway::build(&mut context);
     } else {

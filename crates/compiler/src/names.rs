@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use vigla_config::{Instance, app_of};
+
 /// `outbound|9080|v1|reviews.bookinfo.svc.cluster.local`.
 pub(crate) fn cluster(port: u16, subset: Option<&str>, host: &str) -> Arc<str> {
     format!("outbound|{port}|{}|{host}", subset.unwrap_or_default()).into()
@@ -15,4 +17,13 @@ pub(crate) fn sni(port: u16, subset: Option<&str>, host: &str) -> Arc<str> {
 /// `inbound|9080||`, of the cluster and of the inline route table.
 pub(crate) fn inbound(port: u16) -> Arc<str> {
     format!("inbound|{port}||").into()
+}
+
+/// `reviews.bookinfo`: Istio's `service.name` of spans, the app where there is one and else the workload.
+pub(crate) fn traced_service(instance: &Instance) -> Arc<str> {
+    let namespace = &instance.namespace;
+    match app_of(&instance.labels) {
+        Some(app) => format!("{app}.{namespace}").into(),
+        None => format!("{}.{namespace}", instance.workload).into(),
+    }
 }

@@ -1,13 +1,15 @@
 //! A plan as text that a person can judge.
 
+mod policy;
+
 use std::fmt::{self, Write as _};
 
 use vigla_dataplane::{
-    Cluster, Discovery, Endpoint, FilterChain, Forward, HeaderEdits, HeaderMatch, Listener, Network,
-    PathMatch, PathRewrite, Plan, RedirectPath, Route, RouteAction, RouteMatch, RouteSource, RouteTable,
-    StringMatch, TcpCluster, UpstreamTls,
+    Cluster, Discovery, Endpoint, FilterChain, Forward, HeaderEdits, HeaderMatch, HttpVersion, Listener,
+    Network, PathMatch, PathRewrite, Plan, RedirectPath, Route, RouteAction, RouteMatch, RouteSource,
+    RouteTable, StringMatch, TcpCluster, UpstreamTls,
 };
-use vigla_model::Origin;
+use vigla_model::{Origin, Protocol};
 
 /// All of a plan: listeners, routes, clusters with their endpoints.
 pub fn outline(plan: &Plan) -> String {
@@ -48,6 +50,14 @@ fn write_listener(out: &mut String, listener: &Listener) -> fmt::Result {
         listener.address,
         from(listener.origin.as_ref())
     )?;
+    if let Some(tracing) = &listener.tracing {
+        let percent = f64::from(tracing.sampling) / 10_000.0;
+        writeln!(
+            out,
+            "  spans of {} for {percent} % to {}",
+            tracing.service, tracing.collector
+        )?;
+    }
     for chain in &listener.chains {
         write_chain(out, chain)?;
     }
@@ -71,7 +81,11 @@ fn write_chain(out: &mut String, chain: &FilterChain) -> fmt::Result {
         Network::Http(RouteSource::Named(name)) => write!(out, " -> routes {name}")?,
         Network::Http(RouteSource::Inline(table)) => write!(out, " -> own routes {}", table.name)?,
     }
-    writeln!(out, "{}", from(chain.origin.as_ref()))
+    writeln!(out, "{}", from(chain.origin.as_ref()))?;
+    match &chain.authorization {
+        Some(authorization) => policy::write_authorization(out, authorization),
+        None => Ok(()),
+    }
 }
 
 fn write_tcp(out: &mut String, clusters: &[TcpCluster]) -> fmt::Result {
@@ -228,14 +242,19 @@ fn write_cluster(out: &mut String, plan: &Plan, cluster: &Cluster) -> fmt::Resul
         UpstreamTls::Mesh { auto: false, .. } => "mTLS",
         UpstreamTls::Simple(_) => "TLS",
     };
+    let version = match (cluster.protocol, cluster.http) {
+        (Protocol::Http, HttpVersion::Http2) => "/2",
+        _ => "",
+    };
     writeln!(
         out,
-        "cluster {} {:?}, {tls}, {}{}",
+        "cluster {} {:?}, {tls}, {}{version}{}",
         cluster.name,
         cluster.balancer,
         cluster.protocol,
         from(cluster.origin.as_ref())
     )?;
+    policy::write(out, cluster)?;
     let empty = Vec::new();
     let endpoints = match &cluster.discovery {
         Discovery::Static(endpoints) => endpoints,

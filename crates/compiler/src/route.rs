@@ -10,6 +10,8 @@ use vigla_dataplane::{
 };
 use vigla_model::Fqdn;
 
+pub(crate) use matching::is_for_proxy;
+
 use crate::{context::Context, names};
 
 /// Where routes are going to stand.

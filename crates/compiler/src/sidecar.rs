@@ -3,19 +3,27 @@
 
 use std::{collections::BTreeSet, net::SocketAddr, sync::Arc, time::Duration};
 
-use vigla_config::{AppProtocol, Attachment, Capture, MtlsMode, ServicePort};
+use vigla_config::{AppProtocol, Attachment, Capture, MtlsMode, Service, ServicePort};
 use vigla_dataplane::{
     Balancer, ChainMatch, Cluster, ConnectionPool, Direction, Discovery, DownstreamTls, Endpoint,
     FilterChain, Forward, HeaderEdits, Listener, Network, ROOTS_SECRET, Route, RouteAction, RouteMatch,
     RouteSource, RouteTable, UpstreamTls, VirtualHost, WORKLOAD_SECRET, WeightedCluster,
 };
-use vigla_model::{Fqdn, Reporter};
+use vigla_model::{Fqdn, Origin, Reporter};
 
-use crate::{cluster, context::Context, names, table};
+use crate::{
+    authorization::{self, Place},
+    cluster,
+    context::Context,
+    names, table, tcp,
+};
 
 pub(crate) fn build(context: &mut Context<'_, '_>, capture: &Capture) {
     for (&port, &address) in &capture.outbound {
         outbound(context, port, address);
+    }
+    for ((host, port), &address) in &capture.services {
+        outbound_of_service(context, host, *port, address);
     }
     cluster::build_outbound(context, None);
     for (&port, &app) in &capture.app {
@@ -35,7 +43,16 @@ fn outbound(context: &mut Context<'_, '_>, port: u16, address: SocketAddr) {
     } else {
         None
     };
-    for (service, service_port) in bytes.iter().skip(usize::from(chosen.is_some())) {
+    let own_address = |service: &Service| {
+        let capture = context.instance.sidecar.as_ref();
+        capture.is_some_and(|capture| capture.services.contains_key(&(service.fqdn.clone(), port)))
+    };
+    let lost: Vec<_> = bytes
+        .iter()
+        .skip(usize::from(chosen.is_some()))
+        .filter(|(service, _)| !own_address(service))
+        .collect();
+    for (service, service_port) in lost {
         let message = format!(
             "calls of {} on port {port} cannot be told from others; they are not routed",
             service.fqdn
@@ -44,8 +61,8 @@ fn outbound(context: &mut Context<'_, '_>, port: u16, address: SocketAddr) {
     }
     let (network, origin) = match chosen {
         Some((service, service_port)) => {
-            let cluster = names::cluster(port, None, service.fqdn.as_str());
-            (Network::tcp(cluster), Some(service_port.origin.clone()))
+            let clusters = tcp::clusters(context, service, service_port);
+            (Network::Tcp { clusters }, Some(service_port.origin.clone()))
         }
         None => {
             let table = table::build(context, port, Attachment::Mesh);
@@ -54,6 +71,45 @@ fn outbound(context: &mut Context<'_, '_>, port: u16, address: SocketAddr) {
             (Network::Http(RouteSource::Named(name)), None)
         }
     };
+    add_outbound(
+        context,
+        format!("outbound|{port}").into(),
+        address,
+        network,
+        origin,
+    );
+}
+
+/// A listener for the calls of one service only: who calls its address calls it.
+fn outbound_of_service(context: &mut Context<'_, '_>, host: &Fqdn, port: u16, address: SocketAddr) {
+    let visible = context.visible_services();
+    let service = visible.into_iter().find(|service| service.fqdn == *host);
+    let Some((service, service_port)) = service.and_then(|service| Some((service, service.port(port)?)))
+    else {
+        return;
+    };
+    let network = if service_port.protocol.is_http() {
+        Network::Http(RouteSource::Named(port.to_string().into()))
+    } else {
+        let clusters = tcp::clusters(context, service, service_port);
+        Network::Tcp { clusters }
+    };
+    let origin = Some(service_port.origin.clone());
+    if service_port.protocol.is_http() && !context.plan().route_tables.contains_key(&*port.to_string()) {
+        let table = table::build(context, port, Attachment::Mesh);
+        context.add_table(table);
+    }
+    let name = format!("outbound|{port}|{host}").into();
+    add_outbound(context, name, address, network, origin);
+}
+
+fn add_outbound(
+    context: &mut Context<'_, '_>,
+    name: Arc<str>,
+    address: SocketAddr,
+    network: Network,
+    origin: Option<Origin>,
+) {
     let chain = FilterChain {
         name: "plaintext".into(),
         matches: ChainMatch::default(),
@@ -63,7 +119,7 @@ fn outbound(context: &mut Context<'_, '_>, port: u16, address: SocketAddr) {
         origin: None,
     };
     context.add_listener(Listener {
-        name: format!("outbound|{port}").into(),
+        name,
         address,
         direction: Direction::Outbound,
         chains: vec![chain],
@@ -132,19 +188,26 @@ fn inbound(context: &mut Context<'_, '_>, port: u16, app: SocketAddr) {
     } else {
         Network::tcp(name)
     };
+    let chains = inbound_chains(context, port, &network);
     context.add_listener(Listener {
         name: format!("inbound|{port}").into(),
         address: instance.endpoint(port),
         direction: Direction::Inbound,
-        chains: inbound_chains(context, port, &network),
+        chains,
         telemetry: context.telemetry(Reporter::Destination, service),
         tracing: None,
         origin,
     });
 }
 
-fn inbound_chains(context: &Context<'_, '_>, port: u16, network: &Network) -> Vec<FilterChain> {
+fn inbound_chains(context: &mut Context<'_, '_>, port: u16, network: &Network) -> Vec<FilterChain> {
     let instance = context.instance;
+    let place = Place {
+        port,
+        listens: instance.endpoint(port),
+        is_http: matches!(network, Network::Http(_)),
+    };
+    let authorization = authorization::build(context, place);
     let policy = context
         .mesh
         .peer_authentication(&instance.namespace, &instance.labels, port);
@@ -158,7 +221,7 @@ fn inbound_chains(context: &Context<'_, '_>, port: u16, network: &Network) -> Ve
             certificate: WORKLOAD_SECRET.into(),
             client_roots: Some(ROOTS_SECRET.into()),
         }),
-        authorization: None,
+        authorization: authorization.clone(),
         network: network.clone(),
         origin: policy.origin.clone(),
     };

@@ -68,7 +68,7 @@ fn add_unknown_hosts(
             .first()
             .is_some_and(|first| first.object().object_ref() == rule.object().object_ref());
         // A lone `*` would take every host, also those of other ports' services.
-        if !decides || host.as_str() == "*" || context.mesh.service(&host).is_some() {
+        if !decides || host.as_str() == "*" || context.mesh.any_service(&host).is_some() {
             continue;
         }
         let scene = Scene {
@@ -120,6 +120,16 @@ pub(crate) fn with_port(host: &str, ports: &[u16]) -> Vec<Arc<str>> {
 
 /// All names under which the proxy's application may call a service: as its DNS search path would have it.
 fn service_domains(context: &Context<'_, '_>, service: &Service, port: &ServicePort) -> Vec<Arc<str>> {
+    if service.object.kind() == "ServiceEntry" {
+        let entry = context.mesh.entry_service(&service.fqdn);
+        let addresses = entry.into_iter().flat_map(|entry| &entry.addresses);
+        // A range is no authority.
+        let addresses = addresses.filter(|address| !address.contains('/'));
+        return std::iter::once(service.fqdn.as_str())
+            .chain(addresses.map(|address| &**address))
+            .flat_map(|host| with_port(host, &[port.port]))
+            .collect();
+    }
     let (name, namespace) = (service.name.as_str(), service.namespace.as_str());
     let mut hosts = vec![
         service.fqdn.as_str().to_owned(),

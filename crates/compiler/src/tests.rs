@@ -1,3 +1,5 @@
+mod depth;
+
 use vigla_testing::Mesh;
 
 use super::*;
@@ -25,7 +27,13 @@ fn reviews_for(instance: &str, http: &str) -> String {
          spec:\n  hosts: [reviews]\n  http:\n{http}"
     );
     let mesh = Mesh::bookinfo().with_yaml(&yaml).snapshot();
-    let compiled = compile_with(&mesh, &proxy("bookinfo", instance), &mut Parts::default()).unwrap();
+    let compiled = compile_with(
+        &mesh,
+        &proxy("bookinfo", instance),
+        &Settings::default(),
+        &mut Parts::default(),
+    )
+    .unwrap();
     let table = outline_table(&compiled.plan.route_tables["9080"]);
     let (_, host) = table
         .split_once("reviews.bookinfo.svc.cluster.local:9080\n")
@@ -366,7 +374,7 @@ spec:
 ";
     let mesh = Mesh::bookinfo().with_yaml(yaml).snapshot();
     let identity = proxy("istio-system", "istio-ingressgateway-0");
-    let compiled = compile_with(&mesh, &identity, &mut Parts::default()).unwrap();
+    let compiled = compile_with(&mesh, &identity, &Settings::default(), &mut Parts::default()).unwrap();
     let problems: Vec<String> = compiled
         .problems
         .iter()
@@ -436,9 +444,14 @@ fn equal_parts_of_two_plans_are_shared_also_over_revisions() {
     let mesh = Mesh::bookinfo();
     let mut parts = Parts::default();
     let mut compile = |instance| {
-        compile_with(&mesh.snapshot(), &proxy("bookinfo", instance), &mut parts)
-            .unwrap()
-            .plan
+        compile_with(
+            &mesh.snapshot(),
+            &proxy("bookinfo", instance),
+            &Settings::default(),
+            &mut parts,
+        )
+        .unwrap()
+        .plan
     };
     let (a, b, again) = (
         compile("ratings-v1-0"),
@@ -487,7 +500,8 @@ fn missing_clusters(scenario: Option<&str>) -> Vec<String> {
         .filter(|instance| instance.sidecar.is_some());
     for instance in proxies {
         let identity = proxy(instance.namespace.as_str(), &instance.name);
-        let compiled = compile_with(&snapshot, &identity, &mut Parts::default()).unwrap();
+        let compiled =
+            compile_with(&snapshot, &identity, &Settings::default(), &mut Parts::default()).unwrap();
         assert_eq!(compiled.problems, []);
         assert!(
             !compiled.plan.listeners.is_empty() && !compiled.plan.clusters.is_empty(),

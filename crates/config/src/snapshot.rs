@@ -4,6 +4,7 @@
 //! for each revision and shared behind an `Arc`.
 
 mod endpoints;
+mod entries;
 mod hosts;
 mod policies;
 
@@ -16,13 +17,14 @@ use std::{
 use vigla_model::{Fqdn, Namespace, ObjectRef, PeerIdentity, Principal, ServiceName, WorkloadName};
 
 pub use endpoints::ServiceEndpoint;
+pub use entries::EntryService;
 pub(crate) use hosts::is_visible;
 pub use hosts::{Attachment, DestinationPolicy};
 pub use policies::EffectiveMtls;
 
 use crate::{
-    DestinationRule, Gateway, Instance, MeshSettings, Object, PeerAuthentication, Service, VirtualService,
-    Workload,
+    AuthorizationPolicy, DestinationRule, Gateway, Instance, MeshSettings, Object, PeerAuthentication,
+    Service, Telemetry, VirtualService, Workload,
 };
 
 /// Index of everything that one revision of the mesh's config says.
@@ -44,6 +46,9 @@ pub struct Snapshot {
     virtual_services: hosts::HostIndex,
     destination_rules: BTreeMap<Namespace, hosts::HostIndex>,
     gateways: Vec<Arc<Object>>,
+    entries: entries::Entries,
+    authorization_policies: BTreeMap<Namespace, Vec<Arc<Object>>>,
+    telemetries: BTreeMap<Namespace, Vec<Arc<Object>>>,
     peer_authentications: BTreeMap<Namespace, Vec<Arc<Object>>>,
 }
 
@@ -147,6 +152,7 @@ impl Snapshot {
                 object.namespace().as_str(),
             )
         });
+        self.entries = entries::Entries::build(&ordered);
         for object in ordered {
             if let Some(rule) = VirtualService::of(object) {
                 let hosts = rule.hosts().filter_map(crate::Node::text);
@@ -170,6 +176,15 @@ impl Snapshot {
                     .peer_authentications
                     .entry(object.namespace().clone())
                     .or_default();
+                list.push(Arc::clone(object));
+            } else if AuthorizationPolicy::of(object).is_some() {
+                let list = self
+                    .authorization_policies
+                    .entry(object.namespace().clone())
+                    .or_default();
+                list.push(Arc::clone(object));
+            } else if Telemetry::of(object).is_some() {
+                let list = self.telemetries.entry(object.namespace().clone()).or_default();
                 list.push(Arc::clone(object));
             }
         }

@@ -1,6 +1,8 @@
 //! Thin typed views over Istio's kinds: they borrow an [`Object`](crate::Object)'s nodes and know the names and
 //! meanings of its fields. Nothing is copied, and every answer can tell its place.
 
+mod authorization_policy;
+mod connection_pool;
 mod core;
 mod destination_rule;
 mod gateway;
@@ -8,9 +10,14 @@ mod http_action;
 mod http_rule;
 mod part;
 mod peer_authentication;
+mod service_entry;
+mod tcp_rule;
+mod telemetry;
 mod virtual_service;
 
 pub use self::core::{NamespaceObject, ServiceAccount};
+pub use authorization_policy::{AuthorizationPolicy, AuthorizationRule};
+pub use connection_pool::{ClientTls, ConnectionPoolSettings, OutlierDetection};
 pub use destination_rule::{DestinationRule, Subset, TlsMode, TrafficPolicy};
 pub use gateway::{Gateway, Server, ServerTls};
 pub use http_action::{
@@ -19,6 +26,10 @@ pub use http_action::{
 };
 pub use http_rule::{Destination, HttpMatch, HttpRule, StringMatch, WeightedDestination};
 pub use peer_authentication::{MtlsMode, PeerAuthentication};
+pub(crate) use service_entry::workload_entry;
+pub use service_entry::{EntryEndpoint, Resolution, ServiceEntry};
+pub use tcp_rule::TcpRule;
+pub use telemetry::Telemetry;
 pub use virtual_service::VirtualService;
 pub(crate) use virtual_service::names_gateway;
 

@@ -22,4 +22,4 @@ pub use proxies::{Connection, KindReport, ProxyProgram, ProxyStatus, PushReport,
 pub use push::PushEvent;
 pub use server::{Handle, Options, Published, StartError, start};
 pub use token::{Authenticate, JoinTokens};
-pub use vigla_compiler::ProxyIdentity;
+pub use vigla_compiler::{Problem, ProxyIdentity, Settings, TracingSettings};

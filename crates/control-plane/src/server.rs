@@ -28,6 +28,7 @@ use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, broadcast, mpsc, watch},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use vigla_compiler::Settings;
 use vigla_config::Snapshot;
 use vigla_dataplane::Plan;
 use vigla_identity::Authority;
@@ -81,6 +82,8 @@ pub struct Options {
     pub tokens: Arc<dyn Authenticate>,
     /// Where an Envoy writes its access log; `None`: nowhere. `vigla-proxy` knows by its command line.
     pub access_log: Arc<AccessLogPath>,
+    /// What all plans have in common, such as where spans go.
+    pub settings: Settings,
     /// Ends everything.
     pub shutdown: CancellationToken,
 }
@@ -144,10 +147,11 @@ pub fn start(options: Options) -> Result<Handle, StartError> {
         authority,
         tokens,
         access_log,
+        settings,
         shutdown,
     } = options;
     let listener = listen(&socket).map_err(|source| StartError { path: socket, source })?;
-    let hub = Arc::new(Hub::new(Workshop::new(authority, access_log)));
+    let hub = Arc::new(Hub::new(Workshop::new(authority, access_log, settings)));
     let tasks = TaskTracker::new();
     tasks.spawn(run_push_loop(Arc::clone(&hub), snapshots, shutdown.clone()));
     let server = Server {

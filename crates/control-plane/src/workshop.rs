@@ -4,7 +4,7 @@ use std::{path::PathBuf, sync::Arc};
 
 use thiserror::Error;
 use tracing::warn;
-use vigla_compiler::{NoSuchProxy, Parts, Problem, ProxyIdentity, compile_with};
+use vigla_compiler::{NoSuchProxy, Parts, Problem, ProxyIdentity, Settings, compile_with};
 use vigla_config::Snapshot;
 use vigla_dataplane::Plan;
 use vigla_identity::{Authority, IdentityError};
@@ -46,15 +46,17 @@ pub(crate) struct Workshop {
     encoder: Encoder,
     certificates: Certificates,
     access_log: Arc<AccessLogPath>,
+    settings: Settings,
 }
 
 impl Workshop {
-    pub(crate) fn new(authority: Arc<Authority>, access_log: Arc<AccessLogPath>) -> Self {
+    pub(crate) fn new(authority: Arc<Authority>, access_log: Arc<AccessLogPath>, settings: Settings) -> Self {
         Self {
             parts: Parts::default(),
             encoder: Encoder::default(),
             certificates: Certificates::new(authority),
             access_log,
+            settings,
         }
     }
 
@@ -66,7 +68,7 @@ impl Workshop {
         program: ProxyProgram,
         now: Timestamp,
     ) -> Result<Target, BuildError> {
-        let compiled = compile_with(mesh, proxy, &mut self.parts)?;
+        let compiled = compile_with(mesh, proxy, &self.settings, &mut self.parts)?;
         let log = match program {
             ProxyProgram::Envoy => (self.access_log)(proxy),
             ProxyProgram::Vigla => None,

@@ -30,7 +30,8 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use vigla_config::Snapshot;
 use vigla_control_plane::{
-    Connection, Handle, JoinTokens, Options, ProxyIdentity, ProxyProgram, ProxyStatus, Published, start,
+    Connection, Handle, JoinTokens, Options, ProxyIdentity, ProxyProgram, ProxyStatus, Published, Settings,
+    start,
 };
 use vigla_identity::Authority;
 use vigla_model::Timestamp;
@@ -79,6 +80,7 @@ impl World {
             snapshots: receiver,
             authority: Arc::new(Authority::create("cluster.local", now).unwrap()),
             tokens: tokens.clone(),
+            settings: Settings::default(),
             access_log: Arc::new(move |proxy| Some(log.join(format!("{}.log", proxy.instance)))),
             shutdown: shutdown.clone(),
         });

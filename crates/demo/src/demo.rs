@@ -117,6 +117,7 @@ impl Demo {
             snapshots: told.published.subscribe(),
             authority: Arc::new(authority(&settings)?),
             tokens: tokens.clone(),
+            settings: vigla_control_plane::Settings::default(),
             // Envoy's standard output, which this process writes to a file with a bound.
             access_log: Arc::new(|_| Some(PathBuf::from("/dev/stdout"))),
             shutdown: stop.child_token(),

@@ -84,6 +84,7 @@ fn instances(mesh: &Snapshot) -> Vec<Instance> {
     let outbound: BTreeSet<u16> = mesh
         .services()
         .iter()
+        .chain(mesh.entry_services().iter().map(|entry| &entry.service))
         .flat_map(|service| service.ports.iter().map(|port| port.port))
         .collect();
     let mut instances = Vec::new();

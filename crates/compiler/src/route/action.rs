@@ -121,7 +121,7 @@ fn weighted(
         return None;
     };
     let host = table::destination_host(context, rule, host);
-    let port = table::port_of(context.mesh.service(&host), destination.port(), scene.port);
+    let port = table::port_of(context.mesh.any_service(&host), destination.port(), scene.port);
     let edits = headers::build(entry.headers());
     let cluster = WeightedCluster {
         cluster: names::cluster(port, destination.subset(), host.as_str()),

@@ -21,7 +21,7 @@ pub(super) fn build(
     }
     let mut found = Vec::new();
     for condition in conditions {
-        if !is_for_proxy(context, rule, condition, scene) {
+        if !is_for_proxy(context, rule, condition, scene.attachment, scene.port) {
             continue;
         }
         match compile(condition) {
@@ -36,16 +36,17 @@ pub(super) fn build(
 }
 
 /// Whether the parts of a condition that speak of callers and ports hold for this proxy.
-fn is_for_proxy(
+pub(crate) fn is_for_proxy(
     context: &Context<'_, '_>,
     rule: VirtualService<'_>,
     condition: HttpMatch<'_>,
-    scene: &Scene<'_>,
+    attachment: Attachment<'_>,
+    port: u16,
 ) -> bool {
     let own = context.instance;
     let mut gateways = condition.gateways().peekable();
     let attached = gateways.peek().is_none()
-        || gateways.any(|written| match scene.attachment {
+        || gateways.any(|written| match attachment {
             Attachment::Mesh => written == "mesh",
             Attachment::Gateway { namespace, name } => {
                 let (of, written) = written
@@ -55,7 +56,7 @@ fn is_for_proxy(
             }
         });
     attached
-        && condition.port().is_none_or(|port| port == scene.port)
+        && condition.port().is_none_or(|wanted| wanted == port)
         && condition
             .source_namespace()
             .is_none_or(|namespace| own.namespace == *namespace)

@@ -6,7 +6,8 @@ use vigla_model::{Fqdn, Labels, Namespace, SubsetName};
 
 use super::Snapshot;
 use crate::{
-    DestinationRule, Node, Object, Subset, TlsMode, TrafficPolicy, VirtualService,
+    ClientTls, ConnectionPoolSettings, DestinationRule, Node, Object, OutlierDetection, Subset, TlsMode,
+    TrafficPolicy, VirtualService,
     view::{meets, names_gateway},
 };
 
@@ -138,7 +139,7 @@ impl Snapshot {
     ) -> Option<DestinationPolicy<'_>> {
         let root = &self.settings.root_namespace;
         let own = (client != root).then_some(client);
-        let service = self.service(host).map(|service| &service.namespace);
+        let service = self.any_service(host).map(|service| &service.namespace);
         let mut tried: Vec<&Namespace> = Vec::new();
         for namespace in own.into_iter().chain(service).chain([root]) {
             if tried.contains(&namespace) {
@@ -295,11 +296,38 @@ impl<'a> DestinationPolicy<'a> {
         })
     }
 
-    /// `connectionPool.tcp.connectTimeout` in effect.
-    pub fn connect_timeout(&self, port: u16, subset: Option<&str>) -> Option<std::time::Duration> {
+    /// `tls` in effect, with the rule.
+    pub fn tls(&self, port: u16, subset: Option<&str>) -> Option<(DestinationRule<'a>, ClientTls<'a>)> {
+        self.find(port, subset, TrafficPolicy::tls)
+    }
+
+    /// `connectionPool` in effect, with the rule. The whole of it comes from one place, as in Istio.
+    pub fn connection_pool(
+        &self,
+        port: u16,
+        subset: Option<&str>,
+    ) -> Option<(DestinationRule<'a>, ConnectionPoolSettings<'a>)> {
+        self.find(port, subset, TrafficPolicy::connection_pool)
+    }
+
+    /// `outlierDetection` in effect, with the rule. The whole of it comes from one place, as in Istio.
+    pub fn outlier_detection(
+        &self,
+        port: u16,
+        subset: Option<&str>,
+    ) -> Option<(DestinationRule<'a>, OutlierDetection<'a>)> {
+        self.find(port, subset, TrafficPolicy::outlier_detection)
+    }
+
+    fn find<T>(
+        &self,
+        port: u16,
+        subset: Option<&str>,
+        part: impl Fn(TrafficPolicy<'a>) -> Option<T>,
+    ) -> Option<(DestinationRule<'a>, T)> {
         let layers = self.layers(port, subset);
         layers
             .into_iter()
-            .find_map(|(_, policy)| policy.connect_timeout())
+            .find_map(|(rule, policy)| Some((rule, part(policy)?)))
     }
 }

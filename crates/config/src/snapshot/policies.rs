@@ -5,7 +5,7 @@ use std::sync::Arc;
 use vigla_model::{Labels, Namespace, Origin};
 
 use super::Snapshot;
-use crate::{Gateway, MtlsMode, Object, PeerAuthentication, view::meets};
+use crate::{AuthorizationPolicy, Gateway, MtlsMode, Object, PeerAuthentication, Telemetry, view::meets};
 
 /// What a workload takes from callers on a port, and who says so.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,6 +63,43 @@ impl Snapshot {
         list.into_iter()
             .flatten()
             .filter_map(|object| PeerAuthentication::of(object))
+    }
+
+    /// The AuthorizationPolicies for pods of a namespace with these labels: the mesh's (root namespace) first, each
+    /// namespace's in Istio's order. A selector counts in both.
+    pub fn authorization_policies(
+        &self,
+        namespace: &Namespace,
+        labels: &Labels,
+    ) -> Vec<AuthorizationPolicy<'_>> {
+        let root = &self.settings.root_namespace;
+        let own = (namespace != root).then_some(namespace);
+        let lists = std::iter::once(root)
+            .chain(own)
+            .filter_map(|namespace| self.authorization_policies.get(namespace));
+        lists
+            .flatten()
+            .filter_map(|object| AuthorizationPolicy::of(object))
+            .filter(|policy| policy.selector().is_none_or(|selector| meets(&selector, labels)))
+            .collect()
+    }
+
+    /// Share of the traces of a workload that are recorded, in millionths: what its own Telemetry says, else its
+    /// namespace's, else the mesh's. `None`: none of them says.
+    pub fn trace_sampling(&self, namespace: &Namespace, labels: &Labels) -> Option<u32> {
+        let root = &self.settings.root_namespace;
+        let of = |namespace: &Namespace, selected: bool| {
+            let list = self.telemetries.get(namespace).into_iter().flatten();
+            list.filter_map(|object| Telemetry::of(object))
+                .filter(move |telemetry| match telemetry.selector() {
+                    Some(selector) => selected && meets(&selector, labels),
+                    None => !selected,
+                })
+                .find_map(Telemetry::sampling)
+        };
+        of(namespace, true)
+            .or_else(|| of(namespace, false))
+            .or_else(|| of(root, false))
     }
 
     /// All Gateways, in Istio's order.

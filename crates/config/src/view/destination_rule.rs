@@ -1,10 +1,10 @@
 //! DestinationRule: subsets of a host and how they are called.
 
-use std::{fmt, time::Duration};
+use std::fmt;
 
 use vigla_model::{Labels, Namespace, Origin};
 
-use super::{NETWORKING, export_to, is_kind, selector};
+use super::{ClientTls, ConnectionPoolSettings, NETWORKING, OutlierDetection, export_to, is_kind, selector};
 use crate::{Node, Object};
 
 /// A DestinationRule.
@@ -153,12 +153,22 @@ impl<'a> TrafficPolicy<'a> {
         Some((mode, node))
     }
 
-    /// `connectionPool.tcp.connectTimeout`.
-    pub fn connect_timeout(self) -> Option<Duration> {
-        self.0
-            .get("connectionPool")?
-            .get("tcp")?
-            .get("connectTimeout")?
-            .as_duration()
+    /// `tls`.
+    pub fn tls(self) -> Option<ClientTls<'a>> {
+        self.field("tls").map(ClientTls::of)
+    }
+
+    /// `connectionPool`.
+    pub fn connection_pool(self) -> Option<ConnectionPoolSettings<'a>> {
+        self.field("connectionPool").map(ConnectionPoolSettings::of)
+    }
+
+    /// `outlierDetection`.
+    pub fn outlier_detection(self) -> Option<OutlierDetection<'a>> {
+        self.field("outlierDetection").map(OutlierDetection::of)
+    }
+
+    fn field(self, key: &str) -> Option<Node<'a>> {
+        self.0.get(key).filter(|node| !node.is_null())
     }
 }

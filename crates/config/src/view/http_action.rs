@@ -138,15 +138,20 @@ pub struct Percent {
 }
 
 impl Percent {
+    /// A share from 0 to 100; what is outside counts as the nearer end.
+    pub(crate) fn of_hundred(value: f64) -> Self {
+        Self {
+            millionths: (value.clamp(0.0, 100.0) * 10_000.0).round() as u32,
+        }
+    }
+
     /// The share in a part of a fault; all (100 %) when none is written.
     fn of(node: Node<'_>) -> Self {
         let value = match node.get("percentage") {
             Some(percentage) => percentage.get("value").and_then(Node::as_f64).unwrap_or(0.0),
             None => node.get("percent").and_then(Node::as_f64).unwrap_or(100.0),
         };
-        Self {
-            millionths: (value.clamp(0.0, 100.0) * 10_000.0).round() as u32,
-        }
+        Self::of_hundred(value)
     }
 }
 

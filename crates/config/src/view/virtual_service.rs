@@ -4,7 +4,7 @@ use std::fmt;
 
 use vigla_model::{Namespace, Origin};
 
-use super::{Destination, HttpRule, NETWORKING, export_to, is_kind, strings};
+use super::{Destination, HttpRule, NETWORKING, TcpRule, export_to, is_kind, strings};
 use crate::{Node, Object};
 
 /// A VirtualService.
@@ -53,6 +53,12 @@ impl<'a> VirtualService<'a> {
     pub fn http(self) -> impl Iterator<Item = HttpRule<'a>> {
         let rules = self.object.spec().and_then(|spec| spec.get("http"));
         rules.into_iter().flat_map(Node::items).map(HttpRule::of)
+    }
+
+    /// TCP rules in order.
+    pub fn tcp(self) -> impl Iterator<Item = TcpRule<'a>> {
+        let rules = self.object.spec().and_then(|spec| spec.get("tcp"));
+        rules.into_iter().flat_map(Node::items).map(TcpRule::of)
     }
 
     /// Every destination that it names, in rules of all protocols and their mirrors.
