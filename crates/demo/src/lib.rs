@@ -25,7 +25,7 @@ pub use app::{AppCounts, CallCounts};
 pub use demo::{Demo, LogsError};
 pub use error::DemoError;
 pub use generator::{GeneratorState, GeneratorStatus};
-pub use prometheus::write_config as write_prometheus_config;
 pub use options::{CaptureMode, DemoOptions, EnvoyChoice};
+pub use prometheus::write_config as write_prometheus_config;
 pub use scenario::{Applied, ScenarioError, ScenarioInfo, Scenarios};
 pub use sidecar::{LogTail, SidecarStatus};

@@ -21,14 +21,20 @@ use crate::{
 const NAME: &str = "ns[bookinfo]-policy[reviews]-rule[0]";
 
 fn rule(wanted: Wanted) -> AuthorizationRule {
+    let of_caller = wanted.is_of_caller();
+    let condition = vec![vec![Condition {
+        wanted,
+        invert: false,
+    }]];
+    let (from, to) = if of_caller {
+        (condition, Vec::new())
+    } else {
+        (Vec::new(), condition)
+    };
     AuthorizationRule {
         name: NAME.into(),
-        from: Vec::new(),
-        to: Vec::new(),
-        when: vec![Condition {
-            wanted,
-            invert: false,
-        }],
+        from,
+        to,
         origin: None,
     }
 }
