@@ -20,7 +20,10 @@ use vigla_identity::{Roots, WorkloadIdentity, client_config, server_config};
 use vigla_model::Protocol;
 use vigla_xds::Secret;
 
-use crate::resolve::Resolved;
+use crate::{
+    resolve::Resolved,
+    upstream::{Breaker, Outliers},
+};
 
 /// Secrets by SDS name.
 pub(crate) type Secrets = BTreeMap<Arc<str>, Secret>;
@@ -60,6 +63,9 @@ pub(crate) struct ClusterConfig {
     pub(crate) endpoints: Arc<Endpoints>,
     pub(crate) lot: Lot,
     pub(crate) tls: Option<ClusterTls>,
+    /// Counters that all workers share, and that outlive changes of the cluster.
+    pub(crate) breaker: Arc<Breaker>,
+    pub(crate) outliers: Arc<Outliers>,
 }
 
 /// TLS towards a cluster's endpoints.
@@ -270,7 +276,16 @@ fn build_cluster(
         Some(kept) => kept.tls.clone(),
         None => build_cluster_tls(cluster, keys),
     };
+    let outliers = kept.map(|kept| kept.outliers.clone()).unwrap_or_default();
+    outliers.retain(|address| {
+        endpoints
+            .endpoints
+            .iter()
+            .any(|endpoint| endpoint.address == address)
+    });
     Arc::new(ClusterConfig {
+        breaker: kept.map(|kept| kept.breaker.clone()).unwrap_or_default(),
+        outliers,
         lot: Lot::new(&endpoints.endpoints),
         cluster: cluster.clone(),
         endpoints,

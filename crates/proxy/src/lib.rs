@@ -23,6 +23,7 @@ mod record;
 mod resolve;
 mod status;
 mod tcp;
+mod trace;
 mod upstream;
 mod worker;
 

@@ -17,8 +17,8 @@ use tokio::{
 };
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 use vigla_dataplane::{
-    Authorization, Direction, FilterChain, FirstBytes, Matched, Network, RouteSource, Router, find_chain,
-    pick_tcp,
+    Authorization, Direction, FilterChain, FirstBytes, Matched, Network, RouteSource, Router, Tracing,
+    find_chain, pick_tcp,
 };
 use vigla_identity::peer_identity;
 use vigla_model::{PeerIdentity, ResponseFlag, ResponseFlags};
@@ -53,6 +53,7 @@ pub(crate) struct Chain {
     shape: RefCell<FilterChain>,
     tls: RefCell<Option<TlsAcceptor>>,
     inline: RefCell<Option<Rc<Table>>>,
+    tracing: RefCell<Option<Rc<Tracing>>>,
     is_drained: Cell<bool>,
     drain: Notify,
 }
@@ -99,6 +100,11 @@ impl Chain {
             Network::Http(RouteSource::Named(name)) => worker.table(name),
             Network::Http(RouteSource::Inline(_)) | Network::Tcp { .. } => None,
         }
+    }
+
+    /// Whether and where spans are made.
+    pub(crate) fn tracing(&self) -> Option<Rc<Tracing>> {
+        self.tracing.borrow().clone()
     }
 
     /// Who may call.
@@ -154,6 +160,7 @@ impl ListenerState {
             return;
         }
         let mut before = std::mem::take(&mut *self.chains.borrow_mut());
+        let tracing = config.listener.tracing.clone().map(Rc::new);
         let shapes = config.listener.chains.iter().zip(&config.chains);
         let chains = shapes.map(|(shape, prepared)| {
             let inline = prepared
@@ -166,12 +173,14 @@ impl ListenerState {
                     *chain.shape.borrow_mut() = shape.clone();
                     *chain.tls.borrow_mut() = prepared.tls.clone();
                     *chain.inline.borrow_mut() = inline;
+                    *chain.tracing.borrow_mut() = tracing.clone();
                     chain
                 }
                 None => Rc::new(Chain {
                     shape: RefCell::new(shape.clone()),
                     tls: RefCell::new(prepared.tls.clone()),
                     inline: RefCell::new(inline),
+                    tracing: RefCell::new(tracing.clone()),
                     is_drained: Cell::new(false),
                     drain: Notify::new(),
                 }),
@@ -348,6 +357,7 @@ fn refuse(worker: &Worker, config: &ListenerConfig, local: SocketAddr, remote: S
             response_flags: flags,
             response_code_details: None,
             policy: None,
+            trace_id: None,
             connection_termination_details: Some("filter_chain_not_found"),
             bytes_received: 0,
             bytes_sent: 0,

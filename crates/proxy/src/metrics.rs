@@ -140,6 +140,11 @@ impl Metrics {
         self.peers.number(peer)
     }
 
+    /// Who has this number.
+    pub(crate) fn identity(&self, peer: u32) -> Option<PeerIdentity> {
+        self.peers.value(peer).map(|peer| peer.identity.clone())
+    }
+
     /// Number of the service that requests are meant for.
     pub(crate) fn service(&self, service: &Option<Fqdn>) -> u32 {
         self.services.number(service)

@@ -18,12 +18,16 @@ use crate::{
     config::Config,
     metrics,
     resolve::{self, Resolved},
-    status::render_clusters,
+    status::{render_breakers, render_clusters},
+    trace::{self, SpanQueue},
     worker::{self, Command, Sockets},
 };
 
 /// How long a new plan waits for the names in it.
 const FIRST_ANSWER: Duration = Duration::from_millis(500);
+
+/// How long the end waits for the last spans to be sent.
+const LAST_SPANS: Duration = Duration::from_millis(500);
 
 /// How a proxy runs.
 #[derive(Debug, Clone)]
@@ -59,6 +63,7 @@ impl Default for ProxyOptions {
 pub struct Proxy {
     workers: Vec<mpsc::Sender<Command>>,
     log: Option<LogFile>,
+    spans: SpanQueue,
     state: Arc<Mutex<State>>,
 }
 
@@ -69,6 +74,8 @@ struct State {
     resolved: Resolved,
     /// Asks again for the names of the plan; only where it has some.
     resolver: Option<AbortOnDrop>,
+    /// Spans that nobody sends yet: the exporter starts with the first plan that wants them.
+    span_queue: Option<mpsc::Receiver<trace::Message>>,
 }
 
 /// A task that ends with its owner.
@@ -90,13 +97,18 @@ impl Proxy {
         let log = log
             .map(|log| LogFile::open(&log.path, log.max_bytes))
             .transpose()?;
+        let (spans, span_queue) = SpanQueue::new();
         let workers = (0..options.concurrency.max(1))
-            .map(|number| worker::start(number, log.clone(), options.head_timeout))
+            .map(|number| worker::start(number, log.clone(), spans.clone(), options.head_timeout))
             .collect::<io::Result<_>>()?;
         Ok(Self {
             workers,
             log,
-            state: Arc::default(),
+            spans,
+            state: Arc::new(Mutex::new(State {
+                span_queue: Some(span_queue),
+                ..State::default()
+            })),
         })
     }
 
@@ -108,6 +120,12 @@ impl Proxy {
         let mut state = self.state.lock().await;
         state.resolve_new_names(&plan).await;
         let problems = state.apply(&self.workers, plan, secrets).await;
+        let has_spans = |plan: &Plan| plan.listeners.values().any(|listener| listener.tracing.is_some());
+        if has_spans(&state.config.plan)
+            && let Some(queue) = state.span_queue.take()
+        {
+            tokio::spawn(trace::run_exporter(queue, Arc::clone(&self.spans.counts)));
+        }
         let has_names = !resolve::names(&state.config.plan).is_empty();
         if !has_names {
             state.resolver = None;
@@ -125,7 +143,10 @@ impl Proxy {
 
     /// All counters as Prometheus text.
     pub async fn metrics(&self) -> String {
-        metrics::render(self.ask(Command::Scrape).await)
+        let mut text = metrics::render(self.ask(Command::Scrape).await);
+        text.push_str(&render_breakers(&self.state.lock().await.config.clusters));
+        text.push_str(&self.spans.counts.render());
+        text
     }
 
     /// Clusters and endpoints, line by line as Envoy's `/clusters`.
@@ -159,6 +180,13 @@ impl Proxy {
             if end.await.is_err() {
                 tracing::error!("a worker has ended without having drained");
             }
+        }
+        let (sender, flushed) = oneshot::channel();
+        if self.state.lock().await.span_queue.is_none()
+            && self.spans.sender.try_send(trace::Message::Flush(sender)).is_ok()
+        {
+            // A collector that does not answer must not hold up the end.
+            let _ = tokio::time::timeout(LAST_SPANS, flushed).await;
         }
         if let Some(log) = &self.log {
             log.flush();

@@ -14,6 +14,16 @@ impl Random {
         Self(RefCell::new(SmallRng::from_os_rng()))
     }
 
+    /// Id of a new trace; never zero.
+    pub(crate) fn trace_id(&self) -> u128 {
+        self.0.borrow_mut().random::<u128>().max(1)
+    }
+
+    /// Id of a new span; never zero.
+    pub(crate) fn span_id(&self) -> u64 {
+        self.0.borrow_mut().random::<u64>().max(1)
+    }
+
     /// A random UUID (version 4) as text.
     pub(crate) fn uuid(&self) -> [u8; 36] {
         const DIGITS: &[u8; 16] = b"0123456789abcdef";

@@ -8,6 +8,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use http::HeaderMap;
+use vigla_dataplane::Direction;
 use vigla_model::{Protocol, ResponseFlag, ResponseFlags};
 
 use crate::{
@@ -15,6 +17,7 @@ use crate::{
     downstream::Downstream,
     http::RequestBody,
     metrics::RequestKey,
+    trace::{Finished, Kind, Request, Side, Trace, Try},
 };
 
 /// One request, from its head to the end of its answer. Counted exactly once: at [`Record::finish`], or when it
@@ -48,6 +51,8 @@ pub(crate) struct Record {
     pub(crate) upstream: Option<SocketAddr>,
     pub(crate) upstream_local: Option<SocketAddr>,
     pub(crate) upstream_time: Option<Duration>,
+    /// Where the request stands in its trace; `None` where there is no tracing.
+    pub(crate) trace: Option<Box<Trace>>,
     finished: bool,
 }
 
@@ -74,6 +79,7 @@ impl Record {
             upstream: None,
             upstream_local: None,
             upstream_time: None,
+            trace: None,
             finished: false,
             downstream,
         }
@@ -90,10 +96,113 @@ impl Record {
         self.caller.or(self.endpoint).unwrap_or(unknown)
     }
 
+    /// Begins the span of a try, and tells the next hop of it.
+    pub(crate) fn start_try(&mut self, headers: &mut HeaderMap) {
+        let Some(trace) = &mut self.trace else { return };
+        let span = if self.downstream.direction == Direction::Inbound {
+            trace.server_span
+        } else {
+            None
+        };
+        // The application behind an inbound listener is no hop of its own.
+        let span = span.unwrap_or_else(|| {
+            let span = self.downstream.worker.random.span_id();
+            trace.current = Some(Try {
+                span,
+                started: Instant::now(),
+                number: trace.tries,
+            });
+            span
+        });
+        trace.tries += 1;
+        trace.write(span, headers);
+    }
+
+    /// Ends the span of a try that another try follows.
+    pub(crate) fn end_try(&mut self, status: u16, grpc_status: Option<u16>, flags: ResponseFlags) {
+        let Some(mut trace) = self.trace.take() else {
+            return;
+        };
+        if let (Some(current), Some(request)) = (trace.current.take(), &trace.request) {
+            let side = Side {
+                status,
+                grpc_status,
+                flags,
+                ..self.side(self.endpoint)
+            };
+            self.add_span(&trace, &current, request, side);
+        }
+        self.trace = Some(trace);
+    }
+
+    /// What spans tell of the other end, and of how it went for the caller.
+    fn side(&self, peer: Option<u32>) -> Side {
+        let peer = peer.and_then(|peer| self.downstream.worker.metrics.identity(peer));
+        Side {
+            status: self.status,
+            grpc_status: self.grpc_status,
+            flags: self.flags,
+            cluster: self.cluster.clone(),
+            upstream: self.upstream,
+            peer: peer.unwrap_or_default(),
+        }
+    }
+
+    fn finish_trace(&self, trace: &Trace) {
+        let Some(request) = &trace.request else { return };
+        // What was answered without a try has a span all the same: there is where one looks for it.
+        let unsent = || Try {
+            span: self.downstream.worker.random.span_id(),
+            started: self.started,
+            number: 0,
+        };
+        let last = match (&trace.current, trace.server_span) {
+            (Some(current), _) => Some(current.clone()),
+            (None, None) if trace.tries == 0 => Some(unsent()),
+            (None, _) => None,
+        };
+        if let Some(last) = last {
+            self.add_span(trace, &last, request, self.side(self.endpoint));
+        }
+        if let Some(span_id) = trace.server_span {
+            self.downstream.worker.spans.add(Finished {
+                tracing: trace.tracing.clone(),
+                kind: Kind::Server,
+                trace_id: trace.trace_id,
+                span_id,
+                parent: trace.parent,
+                started: self.started,
+                ended: Instant::now(),
+                number: 0,
+                request: Request::clone(request),
+                side: self.side(self.caller),
+            });
+        }
+    }
+
+    fn add_span(&self, trace: &Trace, one: &Try, request: &Request, side: Side) {
+        self.downstream.worker.spans.add(Finished {
+            tracing: trace.tracing.clone(),
+            kind: Kind::Client,
+            trace_id: trace.trace_id,
+            span_id: one.span,
+            parent: trace.server_span.or(trace.parent),
+            started: one.started,
+            ended: Instant::now(),
+            number: one.number,
+            request: request.clone(),
+            side,
+        });
+    }
+
     /// Counts and logs the request; later calls do nothing.
     pub(crate) fn finish(&mut self) {
         if std::mem::replace(&mut self.finished, true) {
             return;
+        }
+        let trace = self.trace.take();
+        if let Some(trace) = &trace {
+            self.finish_trace(trace);
         }
         let downstream = &self.downstream;
         downstream.watch.end();
@@ -123,6 +232,7 @@ impl Record {
                 response_flags: self.flags,
                 response_code_details: self.details.as_deref(),
                 policy: self.policy.as_deref(),
+                trace_id: trace.as_ref().map(|trace| trace.trace_id),
                 connection_termination_details: None,
                 bytes_received,
                 bytes_sent: self.bytes_sent,

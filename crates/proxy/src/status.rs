@@ -1,6 +1,7 @@
 //! What the admin address tells: clusters, and how the proxy stands with its control plane.
 
 use std::{
+    collections::BTreeMap,
     fmt::Write,
     net::SocketAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -9,7 +10,10 @@ use std::{
 
 use vigla_xds::ResourceKind;
 
-use crate::upstream::ClusterState;
+use crate::{
+    config::ClusterConfig,
+    upstream::{Bound, ClusterState},
+};
 
 /// A cluster as one worker sees it.
 #[derive(Debug, Clone)]
@@ -22,6 +26,7 @@ pub(crate) struct ClusterStatus {
 struct EndpointStatus {
     address: SocketAddr,
     healthy: bool,
+    ejected: bool,
     weight: u32,
     active: u64,
     requests: u64,
@@ -39,6 +44,7 @@ impl ClusterStatus {
                     EndpointStatus {
                         address: endpoint.address,
                         healthy: endpoint.healthy,
+                        ejected: state.is_ejected(),
                         weight: endpoint.weight,
                         active: active.into(),
                         requests,
@@ -68,10 +74,11 @@ pub(crate) fn render_clusters(workers: Vec<Vec<ClusterStatus>>) -> String {
     let mut out = String::new();
     for cluster in &sum {
         for endpoint in &cluster.endpoints {
-            let health = if endpoint.healthy {
-                "healthy"
-            } else {
-                "/failed_eds_health"
+            let health = match (endpoint.healthy, endpoint.ejected) {
+                (true, false) => "healthy",
+                (true, true) => "/failed_outlier_check",
+                (false, false) => "/failed_eds_health",
+                (false, true) => "/failed_outlier_check/failed_eds_health",
             };
             let values: [(&str, &dyn std::fmt::Display); 5] = [
                 ("rq_active", &endpoint.active),
@@ -83,6 +90,46 @@ pub(crate) fn render_clusters(workers: Vec<Vec<ClusterStatus>>) -> String {
             for (key, value) in values {
                 let _ = writeln!(out, "{}::{}::{key}::{value}", cluster.name, endpoint.address);
             }
+        }
+    }
+    out
+}
+
+/// Ejections, and what circuit breakers refused, by Envoy's names; only clusters where there was some.
+pub(crate) fn render_breakers(clusters: &BTreeMap<Arc<str>, Arc<ClusterConfig>>) -> String {
+    let mut families: BTreeMap<(&str, &str), Vec<(&str, u64)>> = BTreeMap::new();
+    for (name, cluster) in clusters {
+        let mut refused: BTreeMap<&str, u64> = BTreeMap::new();
+        for bound in Bound::ALL {
+            *refused.entry(bound.metric()).or_default() += cluster.breaker.refused(bound);
+        }
+        let refused = refused
+            .into_iter()
+            .map(|(metric, count)| ((metric, "counter"), count));
+        let outliers = &cluster.outliers;
+        let ejections = (
+            (
+                "envoy_cluster_outlier_detection_ejections_enforced_total",
+                "counter",
+            ),
+            outliers.ejections(),
+        );
+        for (family, count) in refused.chain([ejections]).filter(|(_, count)| *count > 0) {
+            families.entry(family).or_default().push((name, count));
+        }
+        if outliers.ejections() > 0 {
+            let active = ("envoy_cluster_outlier_detection_ejections_active", "gauge");
+            families
+                .entry(active)
+                .or_default()
+                .push((name, outliers.ejected().into()));
+        }
+    }
+    let mut out = String::new();
+    for ((family, kind), values) in families {
+        let _ = writeln!(out, "# TYPE {family} {kind}");
+        for (cluster, value) in values {
+            let _ = writeln!(out, "{family}{{envoy_cluster_name=\"{cluster}\"}} {value}");
         }
     }
     out

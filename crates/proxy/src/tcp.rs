@@ -17,7 +17,7 @@ use crate::{
     access_log::{Line, LineHead},
     downstream::Downstream,
     metrics::{Labelled, TcpKey, TcpSeries},
-    upstream::{Busy, ConnectError, Stream},
+    upstream::{Bound, Busy, ConnectError, Stream, TryEnd},
 };
 
 /// What is known of a connection when it ends.
@@ -27,7 +27,6 @@ struct Outcome {
     /// Why it was not let through.
     refusal: Option<String>,
     policy: Option<Arc<str>>,
-    endpoint: Option<usize>,
     failure: Option<String>,
     upstream_local: Option<std::net::SocketAddr>,
 }
@@ -68,24 +67,28 @@ pub(crate) async fn proxy<T: AsyncRead + AsyncWrite + Unpin>(
         None => outcome.flags = outcome.flags.with(ResponseFlag::NoCluster),
         Some(cluster) => match cluster.pick(&worker.random, &[]) {
             None => outcome.flags = outcome.flags.with(ResponseFlag::NoHealthyUpstream),
-            Some(picked) => {
-                outcome.endpoint = Some(picked);
-                let mark = cluster.endpoints[picked].busy();
-                match mark.endpoint().connect().await {
-                    Ok((stream, local)) => {
-                        outcome.upstream_local = local;
-                        upstream = Some(stream);
+            Some(picked) => match (cluster.acquire(Bound::Connections), cluster.busy(picked)) {
+                (Some(permit), Some(mark)) => {
+                    match mark.endpoint().connect().await {
+                        Ok((stream, local)) => {
+                            outcome.upstream_local = local;
+                            upstream = Some((stream, permit));
+                            cluster.record(mark.endpoint(), TryEnd::Status(200));
+                        }
+                        Err(error) => {
+                            outcome.flags = outcome.flags.with(ResponseFlag::UpstreamFailure);
+                            outcome.failure = Some(match error {
+                                ConnectError::Timeout => "connection timeout".to_owned(),
+                                ConnectError::Overflow => "overflow".to_owned(),
+                                ConnectError::Failed(reason) => reason,
+                            });
+                            cluster.record(mark.endpoint(), TryEnd::NotConnected);
+                        }
                     }
-                    Err(error) => {
-                        outcome.flags = outcome.flags.with(ResponseFlag::UpstreamFailure);
-                        outcome.failure = Some(match error {
-                            ConnectError::Timeout => "connection timeout".to_owned(),
-                            ConnectError::Failed(reason) => reason,
-                        });
-                    }
+                    busy = Some(mark);
                 }
-                busy = Some(mark);
-            }
+                _ => outcome.flags = outcome.flags.with(ResponseFlag::UpstreamOverflow),
+            },
         },
     }
     let endpoint = busy.as_ref().map(|busy| busy.endpoint().peer);
@@ -112,7 +115,7 @@ pub(crate) async fn proxy<T: AsyncRead + AsyncWrite + Unpin>(
     // even when the worker ends it.
     let closing = Closing(&series);
     let drained = downstream.chain.drained();
-    if let Some(upstream) = upstream {
+    if let Some((upstream, _permit)) = upstream {
         tokio::select! {
             _ = copy(&mut counted, upstream) => (),
             () = drained => (),
@@ -130,6 +133,7 @@ pub(crate) async fn proxy<T: AsyncRead + AsyncWrite + Unpin>(
             response_flags: outcome.flags,
             response_code_details: None,
             policy: outcome.policy.as_deref(),
+            trace_id: None,
             connection_termination_details: outcome.refusal.as_deref(),
             bytes_received: counted.received,
             bytes_sent: counted.sent,

@@ -1,11 +1,20 @@
 //! Clusters and endpoints as one worker sees them: connections, and how busy each endpoint is.
 
+mod breaker;
 mod connect;
+mod outlier;
 mod pool;
 
-use std::{cell::Cell, collections::HashMap, net::SocketAddr, rc::Rc, sync::Arc, time::Instant};
+use std::{
+    cell::{Cell, RefCell},
+    collections::HashMap,
+    net::SocketAddr,
+    rc::Rc,
+    sync::Arc,
+    time::Instant,
+};
 
-use vigla_dataplane::{Endpoint, HttpVersion};
+use vigla_dataplane::{Endpoint, HttpVersion, Lot};
 
 use crate::{
     config::ClusterConfig,
@@ -13,8 +22,11 @@ use crate::{
     random::Random,
 };
 
+pub(crate) use breaker::{Bound, Breaker, Permit};
 use connect::Connector;
 pub(crate) use connect::{ConnectError, Stream};
+use outlier::Health;
+pub(crate) use outlier::{Outliers, TryEnd};
 use pool::Pool;
 pub(crate) use pool::{CONNECTION_WINDOW, Connection, SEND_BUFFER, STREAM_WINDOW, Sender};
 
@@ -23,6 +35,8 @@ pub(crate) struct ClusterState {
     pub(crate) config: Arc<ClusterConfig>,
     pub(crate) endpoints: Vec<Rc<EndpointState>>,
     turn: Cell<u32>,
+    /// Those that are not ejected, as of a generation of the cluster's outliers; `None`: nothing was ever ejected.
+    alive: RefCell<Option<(u32, Lot)>>,
 }
 
 /// An endpoint of this worker.
@@ -33,6 +47,7 @@ pub(crate) struct EndpointState {
     /// Whether a sidecar is there.
     pub(crate) has_sidecar: bool,
     connector: Connector,
+    health: Arc<Health>,
     in_flight: Cell<u32>,
     requests: Cell<u64>,
     connect_failures: Cell<u64>,
@@ -58,6 +73,7 @@ impl ClusterState {
             endpoints: endpoints.collect(),
             config,
             turn: Cell::new(before.map_or(0, |before| before.turn.get())),
+            alive: RefCell::default(),
         }
     }
 
@@ -65,12 +81,13 @@ impl ClusterState {
     pub(crate) fn pick(&self, random: &Random, avoid: &[usize]) -> Option<usize> {
         /// How often another endpoint is looked for, as Istio configures Envoy.
         const PICKS: usize = 5;
+        self.leave_out_ejected();
+        let alive = self.alive.borrow();
+        let lot = alive.as_ref().map_or(&self.config.lot, |(_, lot)| lot);
         let mut turn = self.turn.get();
         let mut pick = || {
             let busy = |endpoint: usize| self.endpoints[endpoint].in_flight.get();
-            self.config
-                .lot
-                .pick(self.config.cluster.balancer, &mut turn, &mut &*random, busy)
+            lot.pick(self.config.cluster.balancer, &mut turn, &mut &*random, busy)
         };
         let mut picked = pick()?;
         for _ in 1..PICKS {
@@ -83,10 +100,63 @@ impl ClusterState {
         Some(picked)
     }
 
+    /// Draws a new lot when an endpoint was ejected or came back. When fewer are left than the rules ask for, all
+    /// take part (Envoy's panic).
+    fn leave_out_ejected(&self) {
+        let generation = self.config.outliers.generation();
+        let known = self.alive.borrow().as_ref().map_or(0, |(known, _)| *known);
+        if generation == known {
+            return;
+        }
+        let mut endpoints = self.config.endpoints.endpoints.clone();
+        for (endpoint, state) in endpoints.iter_mut().zip(&self.endpoints) {
+            endpoint.healthy &= !state.health.is_ejected();
+        }
+        let rules = self.config.cluster.outlier.as_ref();
+        let least = rules.map_or(0, |rules| rules.min_health_percent as usize);
+        let healthy = endpoints.iter().filter(|endpoint| endpoint.healthy).count();
+        if healthy * 100 < least * endpoints.len() {
+            for endpoint in &mut endpoints {
+                endpoint.healthy = true;
+            }
+        }
+        *self.alive.borrow_mut() = Some((generation, Lot::new(&endpoints)));
+    }
+
+    /// Marks an endpoint as busy with one more request until the mark is dropped; `None`: there are too many.
+    pub(crate) fn busy(&self, picked: usize) -> Option<Busy> {
+        let permit = self.acquire(Bound::Requests)?;
+        Some(self.endpoints[picked].busy(permit))
+    }
+
+    /// Counts one more of something that is bounded.
+    pub(crate) fn acquire(&self, bound: Bound) -> Option<Permit> {
+        self.config.acquire(bound)
+    }
+
+    /// Takes note of how a try ended.
+    pub(crate) fn record(&self, endpoint: &EndpointState, end: TryEnd) {
+        if let Some(rules) = &self.config.cluster.outlier {
+            let (outliers, count) = (&self.config.outliers, self.endpoints.len());
+            if outliers.record(rules, &endpoint.health, end, count, Instant::now()) {
+                tracing::info!(cluster = &*self.config.cluster.name, endpoint = %endpoint.address, "ejected");
+            }
+        }
+    }
+
+    /// Takes back endpoints whose ejection is over.
+    pub(crate) fn look_at_ejected(&self, now: Instant) {
+        self.config
+            .outliers
+            .look(self.config.cluster.outlier.as_ref(), now);
+    }
+
     /// Closes connections that were idle for too long, or that the endpoint has closed.
     pub(crate) fn close_idle(&self, now: Instant) {
         for endpoint in &self.endpoints {
-            endpoint.pool.close_idle(now);
+            endpoint
+                .pool
+                .close_idle(now, self.config.cluster.connection_pool.idle_timeout);
         }
     }
 }
@@ -111,7 +181,9 @@ impl EndpointState {
                 address: endpoint.address,
                 tls,
                 limit: config.cluster.connect_timeout,
+                keepalive: config.cluster.connection_pool.keepalive,
             },
+            health: config.outliers.health(endpoint.address),
             in_flight: Cell::new(0),
             requests: Cell::new(0),
             connect_failures: Cell::new(0),
@@ -124,6 +196,7 @@ impl EndpointState {
             && self.pool.is_http2() == other.pool.is_http2()
             && self.peer == other.peer
             && self.has_sidecar == other.has_sidecar
+            && Arc::ptr_eq(&self.health, &other.health)
     }
 
     /// Whether it is spoken to by TLS.
@@ -141,10 +214,10 @@ impl EndpointState {
     }
 
     /// Marks the endpoint as busy with one more request until the mark is dropped.
-    pub(crate) fn busy(self: &Rc<Self>) -> Busy {
+    fn busy(self: &Rc<Self>, permit: Permit) -> Busy {
         self.in_flight.set(self.in_flight.get() + 1);
         self.requests.set(self.requests.get() + 1);
-        Busy(Rc::clone(self))
+        Busy(Rc::clone(self), permit)
     }
 
     /// Whether HTTP/2 is spoken to it.
@@ -153,8 +226,13 @@ impl EndpointState {
     }
 
     /// A connection that is ready for a request: one that is there, or a new one.
-    pub(crate) async fn connection(&self) -> Result<Connection, ConnectError> {
-        self.pool.connection(|| self.connect()).await
+    pub(crate) async fn connection(&self, cluster: &ClusterConfig) -> Result<Connection, ConnectError> {
+        self.pool.connection(cluster, || self.connect()).await
+    }
+
+    /// Whether it is left out for having failed.
+    pub(crate) fn is_ejected(&self) -> bool {
+        self.health.is_ejected()
     }
 
     /// Takes a connection back whose last exchange is over.
@@ -173,7 +251,10 @@ impl EndpointState {
 }
 
 /// An endpoint that works on a request; it is less busy when this is dropped.
-pub(crate) struct Busy(Rc<EndpointState>);
+pub(crate) struct Busy(
+    Rc<EndpointState>,
+    #[expect(dead_code, reason = "its end counts")] Permit,
+);
 
 impl Busy {
     /// The endpoint.
@@ -185,5 +266,19 @@ impl Busy {
 impl Drop for Busy {
     fn drop(&mut self) {
         self.0.in_flight.set(self.0.in_flight.get().saturating_sub(1));
+    }
+}
+
+impl ClusterConfig {
+    /// Counts one more of something that is bounded; `None`: there are too many.
+    pub(crate) fn acquire(&self, bound: Bound) -> Option<Permit> {
+        let pool = &self.cluster.connection_pool;
+        let limit = match bound {
+            Bound::Connections => pool.max_connections,
+            Bound::Pending => pool.max_pending_requests,
+            Bound::Requests => pool.max_requests,
+            Bound::Retries => pool.max_retries,
+        };
+        self.breaker.acquire(bound, limit)
     }
 }

@@ -24,6 +24,7 @@ use crate::{
     metrics::{Metrics, Peer, Scrape},
     random::Random,
     status::ClusterStatus,
+    trace::{SpanQueue, Spans},
     upstream::ClusterState,
 };
 
@@ -56,6 +57,7 @@ pub(crate) struct Worker {
     pub(crate) metrics: Metrics,
     pub(crate) log: AccessLog,
     pub(crate) random: Random,
+    pub(crate) spans: Spans,
     /// Number of the peer of whom nothing is known.
     pub(crate) unknown_peer: u32,
     /// How long a request's head may take.
@@ -70,6 +72,7 @@ pub(crate) struct Worker {
 pub(crate) fn start(
     number: usize,
     log: Option<LogFile>,
+    spans: SpanQueue,
     head_timeout: Duration,
 ) -> io::Result<mpsc::Sender<Command>> {
     let (commands, queue) = mpsc::channel(QUEUE);
@@ -78,12 +81,14 @@ pub(crate) fn start(
         .build()?;
     std::thread::Builder::new()
         .name(format!("worker-{number}"))
-        .spawn(move || LocalSet::new().block_on(&runtime, run(queue, AccessLog::new(log), head_timeout)))?;
+        .spawn(move || {
+            let worker = Rc::new(Worker::new(AccessLog::new(log), Spans::new(spans), head_timeout));
+            LocalSet::new().block_on(&runtime, run(queue, worker));
+        })?;
     Ok(commands)
 }
 
-async fn run(mut queue: mpsc::Receiver<Command>, log: AccessLog, head_timeout: Duration) {
-    let worker = Rc::new(Worker::new(log, head_timeout));
+async fn run(mut queue: mpsc::Receiver<Command>, worker: Rc<Worker>) {
     let mut housekeeping = tokio::time::interval(HOUSEKEEPING);
     loop {
         let command = tokio::select! {
@@ -118,13 +123,14 @@ async fn run(mut queue: mpsc::Receiver<Command>, log: AccessLog, head_timeout: D
 }
 
 impl Worker {
-    fn new(log: AccessLog, head_timeout: Duration) -> Self {
+    fn new(log: AccessLog, spans: Spans, head_timeout: Duration) -> Self {
         let metrics = Metrics::new();
         Self {
             unknown_peer: metrics.peer(&Peer::default()),
             metrics,
             log,
             random: Random::new(),
+            spans,
             head_timeout,
             connections: Cell::new(0),
             tables: RefCell::default(),
@@ -214,9 +220,11 @@ impl Worker {
 
     fn keep_house(&self) {
         self.log.flush();
+        self.spans.flush();
         let now = Instant::now();
         for cluster in self.clusters.borrow().values() {
             cluster.close_idle(now);
+            cluster.look_at_ejected(now);
         }
     }
 
@@ -238,6 +246,7 @@ impl Worker {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
         self.log.flush();
+        self.spans.flush();
     }
 }
 

@@ -81,6 +81,7 @@ pub(crate) struct Line<'a> {
     pub(crate) response_code_details: Option<&'a str>,
     /// Name of the authorization rule that decided.
     pub(crate) policy: Option<&'a str>,
+    pub(crate) trace_id: Option<u128>,
     pub(crate) connection_termination_details: Option<&'a str>,
     pub(crate) bytes_received: u64,
     pub(crate) bytes_sent: u64,
@@ -117,6 +118,10 @@ impl Line<'_> {
             self.response_code_details.map(str::as_bytes),
         );
         optional(out, "policy", self.policy.map(str::as_bytes));
+        match self.trace_id {
+            Some(id) => drop(write!(out, "\"trace_id\":\"{id:032x}\",")),
+            None => optional(out, "trace_id", None),
+        }
         let termination = self.connection_termination_details.map(str::as_bytes);
         optional(out, "connection_termination_details", termination);
         number(out, "bytes_received", self.bytes_received);
@@ -308,6 +313,7 @@ mod tests {
             response_flags: ResponseFlags::NONE.with(vigla_model::ResponseFlag::UpstreamFailure),
             response_code_details: Some("x{y}"),
             policy: None,
+            trace_id: None,
             connection_termination_details: None,
             bytes_received: 0,
             bytes_sent: 7,
@@ -329,6 +335,6 @@ mod tests {
         assert_eq!(json["downstream_local_address"], "[::1]:80");
         assert_eq!(json["response_flags"], "UF");
         assert_eq!(json["upstream_service_time"], serde_json::Value::Null);
-        assert_eq!(json.as_object().unwrap().len(), 25);
+        assert_eq!(json.as_object().unwrap().len(), 26);
     }
 }

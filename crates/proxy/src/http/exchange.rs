@@ -12,7 +12,7 @@ use http::{HeaderMap, HeaderValue, Request, Response, Uri, Version, header, requ
 use hyper::body::{Body, Incoming};
 use vigla_dataplane::{
     DENIED_BODY, Decision, Direction, Forward, HeaderEdits, Matched, NoObserver, RequestHead, RouteAction,
-    apply_edits, authorize, decide, normalize_path, redirect_location, rewrite_path, roll_fault,
+    Tracing, apply_edits, authorize, decide, normalize_path, redirect_location, rewrite_path, roll_fault,
 };
 use vigla_model::{PeerIdentity, Protocol, ResponseFlag};
 
@@ -27,7 +27,12 @@ use super::{
     send::{Sending, Sent},
 };
 use crate::{
-    access_log::LineHead, downstream::Downstream, metrics::Peer, record::Record, tcp::verdict_policy,
+    access_log::LineHead,
+    downstream::Downstream,
+    metrics::Peer,
+    record::Record,
+    tcp::verdict_policy,
+    trace::{self, Trace},
 };
 
 /// Answers one request. Never fails: what goes wrong is an answer with a flag.
@@ -58,6 +63,14 @@ pub(crate) async fn exchange(
     );
     let authority = host.unwrap_or_default();
     prepare_log(&mut record, &parts, original.as_ref(), authority);
+    if let Some(tracing) = downstream.chain.tracing() {
+        record.trace = Some(Box::new(start_trace(
+            &downstream,
+            &tracing,
+            &parts,
+            record.protocol,
+        )));
+    }
     if !matches!(parts.version, Version::HTTP_11 | Version::HTTP_2) {
         return Ok(reply::OLD_VERSION.send(record));
     }
@@ -82,6 +95,11 @@ pub(crate) async fn exchange(
     // The route is looked up first: a refused request counts for the service that it was meant for.
     if let Some((table, Decision::Route(matched))) = &decision {
         record.route_name = Some(matched.route.name.clone());
+        if let Some(request) = record.trace.as_mut().and_then(|trace| trace.request.as_mut()) {
+            request.route_path = matched.route.matches.path.clone();
+            request.route = Some(matched.route.name.clone());
+            request.origin.clone_from(&matched.route.origin);
+        }
         if let Some(service) = table.service(matched) {
             record.service = service;
         }
@@ -150,6 +168,35 @@ fn prepare_log(record: &mut Record, parts: &request::Parts, original: Option<&Ur
         head.add_request_id(id);
     }
     record.head = Some(head);
+}
+
+fn start_trace(
+    downstream: &Downstream,
+    tracing: &Tracing,
+    parts: &request::Parts,
+    protocol: Protocol,
+) -> Trace {
+    let header = |name| parts.headers.get(name).cloned();
+    let authority = || {
+        let authority = parts.uri.authority().map(http::uri::Authority::as_str);
+        authority.and_then(|authority| HeaderValue::try_from(authority).ok())
+    };
+    let has_server_span = downstream.direction != Direction::Outbound;
+    let random = &downstream.worker.random;
+    Trace::start(&parts.headers, tracing, has_server_span, random, || {
+        trace::Request {
+            method: parts.method.clone(),
+            path: parts.uri.path_and_query().cloned(),
+            authority: authority().or_else(|| header(header::HOST)),
+            user_agent: header(header::USER_AGENT),
+            request_id: header(REQUEST_ID),
+            is_http2: parts.version == Version::HTTP_2,
+            is_tls: downstream.is_tls,
+            is_grpc: protocol == Protocol::Grpc,
+            caller_address: Some(downstream.remote_address),
+            ..trace::Request::default()
+        }
+    })
 }
 
 /// Takes the header by which a caller without certificate names itself. It is never passed on, and believed
@@ -239,7 +286,12 @@ async fn forward_request(
         },
     };
     match sent {
-        Sent::Reply(reply) => reply.send(record),
+        Sent::Reply(reply) => {
+            if reply.details == reply::TIMEOUT.details {
+                sending.timed_out(&record);
+            }
+            reply.send(record)
+        }
         Sent::Response(response, lease) => {
             let (mut parts, body) = response.into_parts();
             record.status = parts.status.as_u16();
@@ -316,6 +368,9 @@ fn prepare_request(
     {
         if let Some(head) = &mut record.head {
             head.add_request_id(&id);
+        }
+        if let Some(request) = record.trace.as_mut().and_then(|trace| trace.request.as_mut()) {
+            request.request_id = Some(id.clone());
         }
         headers.insert(REQUEST_ID, id);
     }

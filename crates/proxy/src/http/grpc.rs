@@ -37,6 +37,24 @@ pub(crate) fn status_of_http(status: u16) -> u16 {
     }
 }
 
+/// The HTTP status that a gRPC status is worth when the health of an endpoint is judged.
+pub(crate) fn http_of_status(status: u16) -> u16 {
+    match status {
+        0 => 200,
+        1 => 499,
+        3 | 9 | 11 => 400,
+        4 => 504,
+        5 => 404,
+        6 | 10 => 409,
+        7 => 403,
+        8 => 429,
+        12 => 501,
+        14 => 503,
+        16 => 401,
+        _ => 500,
+    }
+}
+
 /// A text as `grpc-message` carries it: bytes outside printable ASCII, and `%`, by their number.
 pub(crate) fn encode_message(text: &str) -> HeaderValue {
     let mut out = String::with_capacity(text.len());

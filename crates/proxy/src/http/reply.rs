@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use http::{HeaderValue, Response, StatusCode, header};
+use http::{HeaderName, HeaderValue, Response, StatusCode, header};
 use vigla_model::{Protocol, ResponseFlag};
 
 use super::{body::ResponseBody, grpc};
@@ -16,6 +16,9 @@ pub(crate) struct Reply {
     pub(crate) details: &'static str,
     pub(crate) body: &'static str,
 }
+
+/// Tells callers that trying again makes it worse.
+const OVERLOADED: HeaderName = HeaderName::from_static("x-envoy-overloaded");
 
 /// No virtual host or route (`NR`).
 pub(crate) const NO_ROUTE: Reply = Reply {
@@ -44,6 +47,13 @@ pub(crate) const TIMEOUT: Reply = Reply {
     flag: Some(ResponseFlag::UpstreamTimeout),
     details: "response_timeout",
     body: "upstream request timeout",
+};
+/// A circuit breaker is open (`UO`); the flag comes with the try.
+pub(crate) const OVERFLOW: Reply = Reply {
+    status: 503,
+    flag: None,
+    details: "upstream_reset_before_response_started{overflow}",
+    body: "upstream connect error or disconnect/reset before headers. reset reason: overflow",
 };
 /// HTTP/1.0 is not spoken, as in Envoy.
 pub(crate) const OLD_VERSION: Reply = Reply {
@@ -77,6 +87,11 @@ impl Reply {
         // Where the next request would start is not sure; HTTP/2 knows.
         let closes = self.flag == Some(ResponseFlag::DownstreamProtocol) && !record.is_http2;
         let mut response = respond(self.status, Bytes::from_static(self.body.as_bytes()), record);
+        if self.details == OVERFLOW.details {
+            response
+                .headers_mut()
+                .insert(OVERLOADED, HeaderValue::from_static("true"));
+        }
         if closes {
             response
                 .headers_mut()

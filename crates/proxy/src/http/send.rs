@@ -8,18 +8,18 @@ use http::{
 };
 use hyper::body::Incoming;
 use vigla_dataplane::{Dice, Direction, Outcome, Retry, may_retry};
-use vigla_model::ResponseFlag;
+use vigla_model::{ResponseFlag, ResponseFlags};
 
 use super::{
     body::{UpstreamBody, reset_reason},
-    grpc::grpc_status,
+    grpc::{grpc_status, http_of_status},
     headers::PEER,
     reply::{self, Reply},
 };
 use crate::{
     downstream::Downstream,
     record::Record,
-    upstream::{Busy, ClusterState, ConnectError, Connection, Sender},
+    upstream::{Bound, Busy, ClusterState, ConnectError, Connection, Sender, TryEnd},
 };
 
 /// Envoy waits up to 25 ms before the first retry, and doubles that up to 250 ms.
@@ -62,7 +62,10 @@ impl Lease {
 
 /// A try that brought no answer.
 struct Failed {
-    outcome: Outcome,
+    /// `None`: it must not be tried again.
+    outcome: Option<Outcome>,
+    /// What it tells of the endpoint's health.
+    health: Option<TryEnd>,
     flag: ResponseFlag,
     reply: Reply,
     reason: Option<Cow<'static, str>>,
@@ -75,6 +78,9 @@ impl Sending<'_> {
         let mut tries = 0;
         let mut tried = Vec::new();
         let mut head = Some(parts);
+        // Held while another try runs.
+        #[expect(unused_assignments, reason = "its end counts")]
+        let mut retrying = None;
         loop {
             let random = &self.downstream.worker.random;
             let Some(picked) = self.cluster.pick(random, &tried) else {
@@ -90,19 +96,44 @@ impl Sending<'_> {
                 return Sent::Reply(reply::NO_ENDPOINT);
             };
             let sent = self.try_once(picked, parts, record).await;
-            let outcome = match &sent {
-                Ok((response, _)) => Outcome::Response {
-                    status: response.status().as_u16(),
-                    grpc_status: grpc_status(response.headers()),
-                },
-                Err(failed) => failed.outcome,
+            let (outcome, health) = match &sent {
+                Ok((response, _)) => {
+                    let status = response.status().as_u16();
+                    let grpc_status = grpc_status(response.headers());
+                    let health = grpc_status.map_or(status, http_of_status);
+                    (
+                        Some(Outcome::Response { status, grpc_status }),
+                        Some(TryEnd::Status(health)),
+                    )
+                }
+                Err(failed) => (failed.outcome, failed.health),
             };
-            let again = self
-                .retry
-                .filter(|retry| retry.attempts > 0 && may_retry(retry, outcome));
+            if let Some(health) = health {
+                self.cluster.record(&self.cluster.endpoints[picked], health);
+            }
+            let mut again = self.retry.filter(|retry| {
+                retry.attempts > 0 && outcome.is_some_and(|outcome| may_retry(retry, outcome))
+            });
+            if again.is_some() && tries < attempts && can_replay(record) {
+                retrying = self.cluster.acquire(Bound::Retries);
+                if retrying.is_none() {
+                    record.flag(ResponseFlag::UpstreamOverflow);
+                    again = None;
+                }
+            }
             if again.is_some() && tries < attempts && can_replay(record) {
                 tries += 1;
                 tried.push(picked);
+                match &sent {
+                    Ok((response, _)) => {
+                        let status = response.status().as_u16();
+                        record.end_try(status, grpc_status(response.headers()), ResponseFlags::NONE);
+                    }
+                    Err(failed) => {
+                        let flags = ResponseFlags::NONE.with(failed.flag);
+                        record.end_try(failed.reply.status, None, flags);
+                    }
+                }
                 drop(sent);
                 let limit = (BACK_OFF * 2u32.saturating_pow(tries.min(8) - 1)).min(MAX_BACK_OFF);
                 let millis = (&mut &*random).roll(u32::try_from(limit.as_millis()).unwrap_or(1));
@@ -126,13 +157,23 @@ impl Sending<'_> {
         }
     }
 
+    /// The route's timeout passed while a try ran.
+    pub(crate) fn timed_out(&self, record: &Record) {
+        let mut endpoints = self.cluster.endpoints.iter();
+        if let Some(endpoint) = endpoints.find(|endpoint| Some(endpoint.address) == record.upstream) {
+            self.cluster.record(endpoint, TryEnd::Timeout);
+        }
+    }
+
     async fn try_once(
         &self,
         picked: usize,
         parts: request::Parts,
         record: &mut Record,
     ) -> Result<(Response<Incoming>, Lease), Failed> {
-        let busy = self.cluster.endpoints[picked].busy();
+        let Some(busy) = self.cluster.busy(picked) else {
+            return Err(overflow());
+        };
         record.endpoint = Some(busy.endpoint().peer);
         record.upstream = Some(busy.endpoint().address);
         let limit = self
@@ -144,7 +185,8 @@ impl Sending<'_> {
             None => exchange.await,
             Some(limit) => tokio::time::timeout(limit, exchange).await.unwrap_or_else(|_| {
                 Err(Failed {
-                    outcome: Outcome::PerTryTimeout,
+                    outcome: Some(Outcome::PerTryTimeout),
+                    health: Some(TryEnd::Timeout),
                     flag: ResponseFlag::UpstreamTimeout,
                     reply: Reply {
                         details: "upstream_per_try_timeout",
@@ -163,6 +205,7 @@ impl Sending<'_> {
         record: &mut Record,
     ) -> Result<(Response<Incoming>, Lease), Failed> {
         let endpoint = Rc::clone(busy.endpoint());
+        record.start_try(&mut parts.headers);
         if self.downstream.direction != Direction::Inbound {
             match &self.downstream.peer_header {
                 // A sidecar that sees no certificate is told who calls.
@@ -183,7 +226,10 @@ impl Sending<'_> {
         }
         let mut request = Request::from_parts(parts, body);
         for stale in 0.. {
-            let mut connection = endpoint.connection().await.map_err(connect_failed)?;
+            let mut connection = endpoint
+                .connection(&self.cluster.config)
+                .await
+                .map_err(connect_failed)?;
             record.upstream_local = connection.local_address;
             let sent = match &mut connection.sender {
                 Sender::Http1(sender) => sender.try_send_request(request).await,
@@ -221,8 +267,20 @@ fn can_replay(record: &Record) -> bool {
     record.request_body.as_ref().is_none_or(|body| body.can_replay())
 }
 
+/// A bound of the cluster is reached: more tries would make it worse.
+fn overflow() -> Failed {
+    Failed {
+        outcome: None,
+        health: None,
+        flag: ResponseFlag::UpstreamOverflow,
+        reply: reply::OVERFLOW,
+        reason: None,
+    }
+}
+
 fn connect_failed(error: ConnectError) -> Failed {
     let (details, reason) = match error {
+        ConnectError::Overflow => return overflow(),
         ConnectError::Timeout => (
             "upstream_reset_before_response_started{connection_timeout}",
             Cow::Borrowed("connection timeout"),
@@ -233,7 +291,8 @@ fn connect_failed(error: ConnectError) -> Failed {
         ),
     };
     Failed {
-        outcome: Outcome::ConnectFailure,
+        outcome: Some(Outcome::ConnectFailure),
+        health: Some(TryEnd::NotConnected),
         flag: ResponseFlag::UpstreamFailure,
         reply: Reply {
             status: 503,
@@ -249,10 +308,8 @@ fn send_failed(error: &hyper::Error, record: &Record) -> Failed {
     if record.request_body.as_ref().is_some_and(|body| body.is_broken()) {
         // Nobody reads the answer; the caller's own connection is broken.
         return Failed {
-            outcome: Outcome::Response {
-                status: 400,
-                grpc_status: None,
-            },
+            outcome: None,
+            health: None,
             flag: ResponseFlag::DownstreamClosed,
             reply: Reply {
                 status: 400,
@@ -267,9 +324,10 @@ fn send_failed(error: &hyper::Error, record: &Record) -> Failed {
         let refused = reason == h2::Reason::REFUSED_STREAM;
         return Failed {
             // What the endpoint refused it has not looked at.
-            outcome: Outcome::Reset {
+            outcome: Some(Outcome::Reset {
                 before_request: refused,
-            },
+            }),
+            health: Some(TryEnd::Broken),
             flag: ResponseFlag::UpstreamReset,
             reply: Reply {
                 status: 503,
@@ -286,9 +344,10 @@ fn send_failed(error: &hyper::Error, record: &Record) -> Failed {
     }
     if error.is_parse() {
         return Failed {
-            outcome: Outcome::Reset {
+            outcome: Some(Outcome::Reset {
                 before_request: false,
-            },
+            }),
+            health: Some(TryEnd::Broken),
             flag: ResponseFlag::UpstreamProtocol,
             reply: Reply {
                 status: 502,
@@ -300,9 +359,10 @@ fn send_failed(error: &hyper::Error, record: &Record) -> Failed {
         };
     }
     Failed {
-        outcome: Outcome::Reset {
+        outcome: Some(Outcome::Reset {
             before_request: false,
-        },
+        }),
+        health: Some(TryEnd::Broken),
         flag: ResponseFlag::UpstreamClosed,
         reply: Reply {
             status: 503,

@@ -2,8 +2,10 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
+use rustix::net::sockopt;
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
+use vigla_dataplane::Keepalive;
 
 use crate::config::TlsClient;
 
@@ -14,11 +16,14 @@ pub(super) struct Connector {
     pub(super) tls: Option<Result<Arc<TlsClient>, Arc<str>>>,
     /// For connection and TLS together.
     pub(super) limit: Duration,
+    pub(super) keepalive: Option<Keepalive>,
 }
 
 /// Why there is no connection.
 #[derive(Debug, Clone)]
 pub(crate) enum ConnectError {
+    /// The circuit breaker is open.
+    Overflow,
     /// Not within the cluster's limit.
     Timeout,
     /// Refused, unreachable, or no TLS session; in words.
@@ -38,7 +43,10 @@ impl Connector {
             (Some(Ok(a)), Some(Ok(b))) => Arc::ptr_eq(a, b),
             _ => false,
         };
-        same_tls && self.address == other.address && self.limit == other.limit
+        same_tls
+            && self.address == other.address
+            && self.limit == other.limit
+            && self.keepalive == other.keepalive
     }
 
     pub(super) async fn connect(&self) -> Result<(Stream, Option<SocketAddr>), ConnectError> {
@@ -50,6 +58,9 @@ impl Connector {
         let failed = |error: std::io::Error| ConnectError::Failed(error.to_string());
         let stream = TcpStream::connect(self.address).await.map_err(failed)?;
         stream.set_nodelay(true).map_err(failed)?;
+        if let Some(keepalive) = self.keepalive {
+            set_keepalive(&stream, keepalive).map_err(|error| failed(error.into()))?;
+        }
         let local = stream.local_addr().ok();
         match &self.tls {
             None => Ok((Stream::Plain(stream), local)),
@@ -61,4 +72,18 @@ impl Connector {
             }
         }
     }
+}
+
+fn set_keepalive(stream: &TcpStream, keepalive: Keepalive) -> rustix::io::Result<()> {
+    sockopt::set_socket_keepalive(stream, true)?;
+    if let Some(time) = keepalive.time {
+        sockopt::set_tcp_keepidle(stream, time)?;
+    }
+    if let Some(interval) = keepalive.interval {
+        sockopt::set_tcp_keepintvl(stream, interval)?;
+    }
+    if let Some(probes) = keepalive.probes {
+        sockopt::set_tcp_keepcnt(stream, probes)?;
+    }
+    Ok(())
 }

@@ -16,8 +16,11 @@ use tokio::{
     sync::Notify,
 };
 
-use super::connect::{ConnectError, Stream};
-use crate::{executor::Local, http::UpstreamBody};
+use super::{
+    breaker::{Bound, Permit},
+    connect::{ConnectError, Stream},
+};
+use crate::{config::ClusterConfig, executor::Local, http::UpstreamBody};
 
 /// Idle connections that are kept for one endpoint. More than these come from a burst and are closed.
 const MAX_IDLE: usize = 128;
@@ -35,8 +38,22 @@ pub(crate) const SEND_BUFFER: usize = 64 << 10;
 
 /// The connections to one endpoint.
 pub(super) enum Pool {
-    Http1(RefCell<Vec<Connection>>),
+    Http1(OwnPool),
     Http2(SharedPool),
+}
+
+/// HTTP/1.1 connections, each for one request at a time.
+#[derive(Default)]
+pub(super) struct OwnPool {
+    idle: RefCell<Vec<Connection>>,
+    /// Tells of connections that became idle or ended, to requests that may open none.
+    freed: Rc<Freed>,
+}
+
+#[derive(Default)]
+struct Freed {
+    open: Cell<u32>,
+    notify: Notify,
 }
 
 /// An HTTP connection, for one request.
@@ -46,6 +63,8 @@ pub(crate) struct Connection {
     idle_since: Instant,
     /// Whether a request was sent on it before.
     pub(crate) reused: bool,
+    /// Requests that it may still take after this one; `None`: any number.
+    left: Option<u32>,
 }
 
 /// How a request is sent.
@@ -76,6 +95,8 @@ struct Shared {
     streams: Cell<usize>,
     allows: Box<dyn Fn() -> usize>,
     used: Cell<bool>,
+    /// Requests that it may still take; `None`: any number.
+    left: Cell<Option<u32>>,
     idle_since: Cell<Instant>,
 }
 
@@ -96,7 +117,7 @@ impl Pool {
         if is_http2 {
             Self::Http2(SharedPool::default())
         } else {
-            Self::Http1(RefCell::default())
+            Self::Http1(OwnPool::default())
         }
     }
 
@@ -104,51 +125,40 @@ impl Pool {
         matches!(self, Self::Http2(_))
     }
 
-    pub(super) async fn connection<F>(&self, open: impl FnOnce() -> F) -> Result<Connection, ConnectError>
+    pub(super) async fn connection<F>(
+        &self,
+        cluster: &ClusterConfig,
+        open: impl FnOnce() -> F,
+    ) -> Result<Connection, ConnectError>
     where
         F: Future<Output = Result<(Stream, Option<SocketAddr>), ConnectError>>,
     {
-        let idle = match self {
-            Self::Http1(idle) => idle,
-            Self::Http2(pool) => return pool.connection(open).await,
-        };
-        loop {
-            // Its own statement, so that the borrow does not last over the wait.
-            let popped = idle.borrow_mut().pop();
-            let Some(mut connection) = popped else { break };
-            let Sender::Http1(sender) = &mut connection.sender else {
-                continue;
-            };
-            if sender.is_closed() {
-                continue;
-            }
-            if sender.is_ready() || sender.ready().await.is_ok() {
-                return Ok(connection);
-            }
-        }
-        match open().await? {
-            (Stream::Plain(stream), local) => handshake(stream, local).await,
-            (Stream::Tls(stream), local) => handshake(stream, local).await,
+        match self {
+            Self::Http1(pool) => pool.connection(cluster, open).await,
+            Self::Http2(pool) => pool.connection(cluster, open).await,
         }
     }
 
     /// Takes a connection back whose last exchange is over.
     pub(super) fn give_back(&self, mut connection: Connection) {
-        if let (Self::Http1(idle), Sender::Http1(sender)) = (self, &connection.sender) {
-            let mut idle = idle.borrow_mut();
-            if !sender.is_closed() && idle.len() < MAX_IDLE {
+        if let (Self::Http1(pool), Sender::Http1(sender)) = (self, &connection.sender) {
+            let mut idle = pool.idle.borrow_mut();
+            if !sender.is_closed() && idle.len() < MAX_IDLE && connection.left != Some(0) {
+                connection.left = connection.left.map(|left| left - 1);
                 connection.idle_since = Instant::now();
                 connection.reused = true;
                 idle.push(connection);
+                pool.freed.notify.notify_one();
             }
         }
     }
 
     /// Closes connections that were idle for too long, or that the endpoint has closed.
-    pub(super) fn close_idle(&self, now: Instant) {
-        let is_old = |since: Instant| now.duration_since(since) >= MAX_IDLE_TIME;
+    pub(super) fn close_idle(&self, now: Instant, limit: Option<Duration>) {
+        let limit = limit.unwrap_or(MAX_IDLE_TIME);
+        let is_old = |since: Instant| now.duration_since(since) >= limit;
         match self {
-            Self::Http1(idle) => idle.borrow_mut().retain(|connection| {
+            Self::Http1(pool) => pool.idle.borrow_mut().retain(|connection| {
                 matches!(&connection.sender, Sender::Http1(sender) if !sender.is_closed())
                     && !is_old(connection.idle_since)
             }),
@@ -159,17 +169,106 @@ impl Pool {
     }
 }
 
-impl SharedPool {
-    async fn connection<F>(&self, open: impl FnOnce() -> F) -> Result<Connection, ConnectError>
+impl OwnPool {
+    async fn connection<F>(
+        &self,
+        cluster: &ClusterConfig,
+        open: impl FnOnce() -> F,
+    ) -> Result<Connection, ConnectError>
     where
         F: Future<Output = Result<(Stream, Option<SocketAddr>), ConnectError>>,
     {
+        if let Some(connection) = self.idle().await {
+            return Ok(connection);
+        }
+        let _pending = cluster.acquire(Bound::Pending).ok_or(ConnectError::Overflow)?;
+        let permit = loop {
+            match cluster.acquire(Bound::Connections) {
+                Some(permit) => break permit,
+                // Connections to other endpoints must not starve this one.
+                None if self.freed.open.get() == 0 => break Permit::FREE,
+                None => self.freed.notify.notified().await,
+            }
+            if let Some(connection) = self.idle().await {
+                return Ok(connection);
+            }
+        };
+        let counted = Opened::new(&self.freed, permit);
+        let left = cluster.cluster.connection_pool.max_requests_per_connection;
+        let left = left.filter(|most| *most > 0).map(|most| most - 1);
+        match open().await? {
+            (Stream::Plain(stream), local) => handshake(stream, local, counted, left).await,
+            (Stream::Tls(stream), local) => handshake(stream, local, counted, left).await,
+        }
+    }
+
+    async fn idle(&self) -> Option<Connection> {
         loop {
-            if let Some(connection) = self.pick() {
+            // Its own statement, so that the borrow does not last over the wait.
+            let popped = self.idle.borrow_mut().pop();
+            let mut connection = popped?;
+            let Sender::Http1(sender) = &mut connection.sender else {
+                continue;
+            };
+            if sender.is_closed() {
+                continue;
+            }
+            if sender.is_ready() || sender.ready().await.is_ok() {
+                return Some(connection);
+            }
+        }
+    }
+}
+
+/// One connection more to an endpoint, until it is dropped.
+struct Opened {
+    freed: Rc<Freed>,
+    _permit: Permit,
+}
+
+impl Opened {
+    fn new(freed: &Rc<Freed>, permit: Permit) -> Self {
+        freed.open.set(freed.open.get() + 1);
+        Self {
+            freed: Rc::clone(freed),
+            _permit: permit,
+        }
+    }
+}
+
+impl Drop for Opened {
+    fn drop(&mut self) {
+        self.freed.open.set(self.freed.open.get() - 1);
+        self.freed.notify.notify_one();
+    }
+}
+
+impl SharedPool {
+    async fn connection<F>(
+        &self,
+        cluster: &ClusterConfig,
+        open: impl FnOnce() -> F,
+    ) -> Result<Connection, ConnectError>
+    where
+        F: Future<Output = Result<(Stream, Option<SocketAddr>), ConnectError>>,
+    {
+        if let Some(connection) = self.pick(false) {
+            return Ok(connection);
+        }
+        let _pending = cluster.acquire(Bound::Pending).ok_or(ConnectError::Overflow)?;
+        let permit = loop {
+            if let Some(connection) = self.pick(false) {
                 return Ok(connection);
             }
             if !self.opening.get() {
-                break;
+                match cluster.acquire(Bound::Connections) {
+                    Some(permit) => break permit,
+                    None => match self.pick(true) {
+                        Some(connection) => return Ok(connection),
+                        // Connections to other endpoints must not starve this one.
+                        None => break Permit::FREE,
+                    },
+                }
             }
             let before = self.failures.get();
             self.opened.notified().await;
@@ -178,11 +277,13 @@ impl SharedPool {
             {
                 return Err(failure.clone());
             }
-        }
+        };
+        let left = cluster.cluster.connection_pool.max_requests_per_connection;
+        let left = left.filter(|most| *most > 0);
         let _opening = Opening::start(self);
         let opened = match open().await {
-            Ok((Stream::Plain(stream), local)) => share(stream, local).await,
-            Ok((Stream::Tls(stream), local)) => share(stream, local).await,
+            Ok((Stream::Plain(stream), local)) => share(stream, local, permit, left).await,
+            Ok((Stream::Tls(stream), local)) => share(stream, local, permit, left).await,
             Err(error) => Err(error),
         };
         match opened {
@@ -200,15 +301,15 @@ impl SharedPool {
     }
 
     /// The first connection with room; when there may be no more connections, the one with the fewest streams.
-    fn pick(&self) -> Option<Connection> {
+    fn pick(&self, any: bool) -> Option<Connection> {
         let mut connections = self.connections.borrow_mut();
-        connections.retain(|shared| !shared.sender.is_closed());
+        connections.retain(|shared| !shared.sender.is_closed() && shared.left.get() != Some(0));
         let free = connections
             .iter()
             .find(|shared| shared.streams.get() < shared.max_streams());
         let fewest = || connections.iter().min_by_key(|shared| shared.streams.get());
         let picked = match free {
-            None if connections.len() >= MAX_SHARED => fewest(),
+            None if any || connections.len() >= MAX_SHARED => fewest(),
             free => free,
         };
         picked.map(Shared::lend)
@@ -240,11 +341,13 @@ impl Shared {
 
     fn lend(self: &Rc<Self>) -> Connection {
         self.streams.set(self.streams.get() + 1);
+        self.left.set(self.left.get().map(|left| left.saturating_sub(1)));
         Connection {
             sender: Sender::Http2(self.sender.clone(), StreamMark(Rc::clone(self))),
             local_address: self.local_address,
             idle_since: self.idle_since.get(),
             reused: self.used.replace(true),
+            left: None,
         }
     }
 }
@@ -252,6 +355,8 @@ impl Shared {
 async fn handshake(
     stream: impl AsyncRead + AsyncWrite + Unpin + 'static,
     local_address: Option<SocketAddr>,
+    counted: Opened,
+    left: Option<u32>,
 ) -> Result<Connection, ConnectError> {
     let (sender, connection) = http1::Builder::new()
         .handshake(TokioIo::new(stream))
@@ -260,18 +365,22 @@ async fn handshake(
     tokio::task::spawn_local(async move {
         // An error here shows at the request that it hits; without one nobody needs to know.
         let _ = connection.await;
+        drop(counted);
     });
     Ok(Connection {
         sender: Sender::Http1(sender),
         local_address,
         idle_since: Instant::now(),
         reused: false,
+        left,
     })
 }
 
 async fn share<T: AsyncRead + AsyncWrite + Unpin + 'static>(
     stream: T,
     local_address: Option<SocketAddr>,
+    permit: Permit,
+    left: Option<u32>,
 ) -> Result<Rc<Shared>, ConnectError> {
     let (sender, connection) = http2::Builder::new(Local)
         .initial_stream_window_size(STREAM_WINDOW)
@@ -285,6 +394,7 @@ async fn share<T: AsyncRead + AsyncWrite + Unpin + 'static>(
     tokio::task::spawn_local(async move {
         // An error here shows at the requests that it hits.
         let _ = poll_fn(|cx| Pin::new(&mut *driven.borrow_mut()).poll(cx)).await;
+        drop(permit);
     });
     Ok(Rc::new(Shared {
         sender,
@@ -292,6 +402,7 @@ async fn share<T: AsyncRead + AsyncWrite + Unpin + 'static>(
         streams: Cell::new(0),
         allows: Box::new(move || connection.borrow().current_max_send_streams()),
         used: Cell::new(false),
+        left: Cell::new(left),
         idle_since: Cell::new(Instant::now()),
     }))
 }

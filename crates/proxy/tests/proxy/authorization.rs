@@ -21,15 +21,15 @@ use crate::{
 const NAME: &str = "ns[bookinfo]-policy[reviews]-rule[0]";
 
 fn rule(wanted: Wanted) -> AuthorizationRule {
-    let of_caller = wanted.is_of_caller();
-    let condition = vec![vec![Condition {
+    let is_of_caller = wanted.is_of_caller();
+    let conditions = vec![vec![Condition {
         wanted,
         invert: false,
     }]];
-    let (from, to) = if of_caller {
-        (condition, Vec::new())
+    let (from, to) = if is_of_caller {
+        (conditions, Vec::new())
     } else {
-        (Vec::new(), condition)
+        (Vec::new(), conditions)
     };
     AuthorizationRule {
         name: NAME.into(),

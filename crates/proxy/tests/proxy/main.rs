@@ -12,6 +12,8 @@ mod mesh;
 mod mutual_tls;
 mod origination;
 mod program;
+mod protection;
 mod swap;
 mod tcp;
+mod tracing;
 mod world;
