@@ -14,7 +14,8 @@ use tracing_subscriber::EnvFilter;
 use vigla_config::{MeshSettings, Snapshot};
 use vigla_demo::Demo;
 use vigla_sources::{
-    ConfigSource, FolderSource, MetricSource, outbound::Outbound, prometheus::PrometheusSource,
+    ConfigSource, FolderSource, JaegerSource, MetricSource, outbound::Outbound, prometheus::PrometheusSource,
+    traces::TraceSource,
 };
 
 use crate::{
@@ -102,6 +103,7 @@ pub fn demo(demo: Arc<Demo>, scope: ConsoleScope, shutdown: CancellationToken) -
         changes,
         board,
         config: Some(demo.config_source()),
+        traces: Some(Arc::new(demo.traces().clone())),
         demo: Some(demo),
     })
 }
@@ -129,6 +131,8 @@ pub fn serve(settings: Settings, scope: ConsoleScope, shutdown: CancellationToke
         }
     };
     let builder = Builder::new(Arc::new(|_, _| None), Arc::new(notes));
+    let traces = settings.traces.jaeger.map(JaegerSource::open).transpose()?;
+    let traces = traces.map(|source| Arc::new(source) as Arc<dyn TraceSource>);
     let config = open_config(&settings.config)?;
     let (snapshots, seen) = watch::channel(snapshot_of(config.as_ref(), &settings.mesh));
     let epoch = format!("{:x}", started.millis() & 0xffff_ffff);
@@ -144,6 +148,13 @@ pub fn serve(settings: Settings, scope: ConsoleScope, shutdown: CancellationToke
         board.clone(),
         shutdown.clone(),
     ));
+    if let Some(source) = &traces {
+        tokio::spawn(tasks::traces::run(
+            source.clone(),
+            board.clone(),
+            shutdown.clone(),
+        ));
+    }
     if let Some(source) = &config {
         let shutdown = shutdown.clone();
         tokio::spawn(tasks::changes::run(
@@ -178,6 +189,7 @@ pub fn serve(settings: Settings, scope: ConsoleScope, shutdown: CancellationToke
         changes,
         board,
         config,
+        traces,
         demo: None,
     }))
 }

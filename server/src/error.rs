@@ -94,6 +94,21 @@ impl ApiError {
             Self::Source(SourceError::Window { .. }) => {
                 (StatusCode::BAD_REQUEST, "bad-window", "No data for this window")
             }
+            Self::Source(SourceError::Denied { .. }) => (
+                StatusCode::BAD_GATEWAY,
+                "source-denied",
+                "A source refuses the console",
+            ),
+            Self::Source(SourceError::Malformed { .. }) => (
+                StatusCode::BAD_GATEWAY,
+                "source-malformed",
+                "A source answers with something else",
+            ),
+            Self::Source(SourceError::TooMuch { .. }) => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "source-limit",
+                "More than a source can give",
+            ),
             Self::Source(_) => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 "source-unavailable",

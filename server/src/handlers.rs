@@ -9,6 +9,7 @@ pub mod objects;
 pub mod openapi;
 pub mod scenarios;
 pub mod status;
+pub mod traces;
 
 use axum::extract::{FromRequestParts, Query, rejection::QueryRejection};
 use axum::http::request::Parts;

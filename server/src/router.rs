@@ -18,7 +18,7 @@ use crate::{
     error::ApiError,
     etag::etag,
     guard::guard,
-    handlers::{changes, config, graph, health, logs, objects, openapi, scenarios, status},
+    handlers::{changes, config, graph, health, logs, objects, openapi, scenarios, status, traces},
     state::AppState,
 };
 
@@ -47,6 +47,10 @@ pub fn router(state: AppState) -> Router {
             get(config::get_object),
         )
         .route("/changes", get(changes::get_changes))
+        .route("/traces", get(traces::get_traces))
+        .route("/traces/services", get(traces::get_services))
+        .route("/traces/operations", get(traces::get_operations))
+        .route("/traces/{id}", get(traces::get_trace))
         .route("/scenarios", get(scenarios::get_scenarios))
         .route(
             "/scenarios/{name}",

@@ -8,8 +8,8 @@ use vigla_model::Timestamp;
 use vigla_sources::ConfigSource;
 
 use crate::{
-    caller::ConsoleScope, changes::Changes, live::Live, settings::BasePath, sources::SourceBoard,
-    topics::Topics,
+    caller::ConsoleScope, changes::Changes, handlers::traces::Traces, live::Live, settings::BasePath,
+    sources::SourceBoard, topics::Topics,
 };
 
 /// Everything that handlers share. Cheap to clone.
@@ -29,6 +29,8 @@ pub struct AppState {
     pub board: SourceBoard,
     /// Where the mesh's config comes from, when it has a source.
     pub config: Option<Arc<dyn ConfigSource>>,
+    /// Where traces come from.
+    pub traces: Traces,
     /// The laptop mesh, when this console runs one.
     pub demo: Option<Arc<Demo>>,
 }
@@ -63,4 +65,5 @@ part!(Topics, topics);
 part!(Changes, changes);
 part!(SourceBoard, board);
 part!(Option<Arc<dyn ConfigSource>>, config);
+part!(Traces, traces);
 part!(Option<Arc<Demo>>, demo);

@@ -3,3 +3,4 @@
 pub mod changes;
 pub mod graph;
 pub mod snapshot;
+pub mod traces;

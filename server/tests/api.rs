@@ -33,7 +33,12 @@ use vigla_server::{
     state::{About, AppState},
     topics::Topics,
 };
-use vigla_sources::{SourceError, fakes::FixedMetrics};
+use vigla_sources::{
+    SourceError,
+    fakes::FixedMetrics,
+    traces::{Limits, contract, otlp},
+};
+use vigla_store::traces::{TraceSettings, TraceStore};
 use vigla_testing::Mesh;
 
 struct Console {
@@ -45,6 +50,17 @@ struct Console {
 
 impl Console {
     async fn start(scope: Scope) -> Self {
+        Self::with(scope, TraceStore::new(TraceSettings::default())).await
+    }
+
+    /// With the prepared traces of the sources' own tests.
+    async fn with_traces(scope: Scope) -> Self {
+        let traces = TraceStore::new(TraceSettings::default());
+        traces.take(now(), otlp::decode(contract::batches(), &Limits::default()));
+        Self::with(scope, traces).await
+    }
+
+    async fn with(scope: Scope, traces: TraceStore) -> Self {
         let metrics = Arc::new(FixedMetrics::new(Ok(traffic(10.0, 1000))));
         let (snapshots, seen) = watch::channel(Arc::new(Mesh::bookinfo().snapshot()));
         let builder = build::Builder::new(Arc::new(|_, _| None), Arc::new(Vec::new));
@@ -63,6 +79,7 @@ impl Console {
             changes: Changes::default(),
             board: SourceBoard::default(),
             config: None,
+            traces: Some(Arc::new(traces)),
             demo: None,
         };
         Self {
@@ -384,4 +401,133 @@ async fn the_description_of_the_api_changes_only_on_purpose() {
         }
     }
     insta::assert_snapshot!(lines.join("\n"));
+}
+
+/// The time of the prepared traces, as a query.
+const PREPARED: &str = "from=2026-11-18T11:06:40Z&to=2026-11-18T11:07:40Z";
+
+#[tokio::test]
+async fn traces_are_found_page_by_page() {
+    let console = Console::with_traces(Scope::All).await;
+    let failed = format!("/api/v1/traces?{PREPARED}&service=ratings.bookinfo&error=true");
+    let (status, found) = console.get(&failed).await;
+    assert_eq!(status, StatusCode::OK);
+    let ids: Vec<_> = found["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|item| &item["id"])
+        .collect();
+    assert_eq!(
+        ids,
+        [
+            "a0000000000000000000000000000006",
+            "a0000000000000000000000000000003"
+        ]
+    );
+    let item = &found["items"][0];
+    assert_eq!(
+        (&item["name"], &item["service"]),
+        (&json!("GET /productpage"), &json!("productpage.bookinfo"))
+    );
+    assert_eq!(
+        (&item["spans"], &item["errors"], &item["flags"]),
+        (&json!(3), &json!(1), &json!(["UT"]))
+    );
+    assert_eq!(
+        (&item["status_code"], &item["workload"]),
+        (&json!(200), &json!("productpage-v1"))
+    );
+    assert_eq!(found["next"], Value::Null);
+    let (_, first) = console.get(&format!("/api/v1/traces?{PREPARED}&limit=5")).await;
+    let cursor = first["next"].as_str().unwrap();
+    let (_, second) = console
+        .get(&format!("/api/v1/traces?{PREPARED}&limit=5&cursor={cursor}"))
+        .await;
+    let count = |page: &Value| page["items"].as_array().unwrap().len();
+    assert_eq!(
+        (count(&first), count(&second), &second["next"]),
+        (5, 4, &Value::Null)
+    );
+    let tagged = format!("/api/v1/traces?{PREPARED}&tags=%7B%22guid:x-request-id%22:%22request-5%22%7D");
+    let (_, found) = console.get(&tagged).await;
+    assert_eq!(count(&found), 1);
+}
+
+#[tokio::test]
+async fn one_trace_comes_with_its_spans_and_an_etag() {
+    let console = Console::with_traces(Scope::All).await;
+    let path = "/api/v1/traces/a0000000000000000000000000000003";
+    let (status, trace) = console.get(path).await;
+    assert_eq!((status, &trace["spans"]), (StatusCode::OK, &json!(3)));
+    let rate = &trace["all"][2];
+    assert_eq!(
+        (&rate["parent"], &rate["kind"]),
+        (&json!("0000000000000002"), &json!("server"))
+    );
+    assert_eq!(
+        (&rate["offset_ms"], &rate["duration_ms"]),
+        (&json!(20.0), &json!(900.0))
+    );
+    assert_eq!(
+        (&rate["error"], &rate["message"]),
+        (&json!(true), &json!("no stars"))
+    );
+    assert_eq!(rate["tags"]["http.status_code"], 500);
+    assert_eq!(trace["all"][0]["events"][0]["name"], "rendered");
+    let response = console
+        .send(asking("GET", path).body(Body::empty()).unwrap())
+        .await;
+    let tag = response.headers()[header::ETAG].clone();
+    let again = asking("GET", path).header(header::IF_NONE_MATCH, tag);
+    let response = console.send(again.body(Body::empty()).unwrap()).await;
+    assert_eq!(response.status(), StatusCode::NOT_MODIFIED);
+    for (path, status, code) in [
+        (
+            "/api/v1/traces/a0000000000000000000000000000077",
+            404,
+            "not-found",
+        ),
+        ("/api/v1/traces/nonsense", 400, "bad-parameter"),
+        ("/api/v1/traces?min=fast", 400, "bad-parameter"),
+        ("/api/v1/traces?sort=harm", 400, "bad-parameter"),
+        ("/api/v1/traces/services?x=1", 400, "bad-parameter"),
+    ] {
+        let (is, problem) = console.get(path).await;
+        assert_eq!((is.as_u16(), &problem["code"]), (status, &json!(code)), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn spans_of_other_namespaces_are_withheld_and_counted() {
+    let console = Console::with_traces(Scope::Namespaces([Namespace::new("shop")].into())).await;
+    let (_, names) = console.get("/api/v1/traces/services").await;
+    assert_eq!(names["items"], json!(["checkout.shop"]));
+    let (_, found) = console.get(&format!("/api/v1/traces?{PREPARED}")).await;
+    assert_eq!(found["items"].as_array().unwrap().len(), 1);
+    assert_eq!(
+        (&found["items"][0]["spans"], &found["items"][0]["withheld"]),
+        (&json!(1), &json!(1))
+    );
+    let (status, part) = console
+        .get("/api/v1/traces/a0000000000000000000000000000009")
+        .await;
+    assert_eq!(
+        (status, &part["withheld"], &part["all"][0]["service"]),
+        (StatusCode::OK, &json!(1), &json!("checkout.shop"))
+    );
+    let text = part.to_string() + &found.to_string();
+    for hidden in ["fraud", "payments", "charge", "bookinfo"] {
+        assert!(!text.contains(hidden), "{hidden} in {text}");
+    }
+    let (status, _) = console
+        .get("/api/v1/traces/a0000000000000000000000000000003")
+        .await;
+    assert_eq!(status, StatusCode::NOT_FOUND);
+    let (status, _) = console.get("/api/v1/traces?namespaces=bookinfo").await;
+    assert_eq!(status, StatusCode::FORBIDDEN);
+    let (_, hidden) = console
+        .get("/api/v1/traces/operations?service=fraud.payments")
+        .await;
+    assert_eq!(hidden["items"], json!([]));
 }

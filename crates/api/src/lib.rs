@@ -9,6 +9,7 @@ mod problem;
 mod query;
 mod status;
 mod time;
+mod traces;
 
 pub use graph::*;
 pub use lists::*;
@@ -16,3 +17,4 @@ pub use problem::*;
 pub use query::*;
 pub use status::*;
 pub use time::{format_time, parse_time};
+pub use traces::*;

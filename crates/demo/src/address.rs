@@ -14,6 +14,9 @@ use crate::{CaptureMode, DemoError};
 /// Port of a sidecar's admin interface on its own address.
 const ADMIN_PORT: u16 = 15090;
 
+/// Port at which spans are taken.
+const COLLECTOR_PORT: u16 = 4317;
+
 /// Ports below 1024 are for the administrator; their listeners stand this much higher.
 const PRIVILEGED_SHIFT: u16 = 10_000;
 
@@ -33,6 +36,7 @@ enum Role {
     App,
     Outbound,
     Admin,
+    Collector,
 }
 
 /// What one workload instance needs addresses for.
@@ -90,11 +94,21 @@ impl AddressPlan {
         self.address(0, 2)
     }
 
+    /// Where spans are taken, by the port that OpenTelemetry has for them.
+    ///
+    /// # Errors
+    /// When the block of ports is full.
+    pub(crate) fn collector(&mut self) -> Result<SocketAddr, DemoError> {
+        self.listener("traces", 0, Role::Collector, 1, COLLECTOR_PORT)
+    }
+
     /// Forgets instances that are gone, so that their numbers can be used again.
     pub(crate) fn retain(&mut self, names: &BTreeSet<String>) {
         self.slots.retain(|name, _| names.contains(name));
         let slots: BTreeSet<u8> = self.slots.values().copied().collect();
-        self.ports.retain(|(slot, _, _), _| slots.contains(slot));
+        // Number 0 is the demo's own.
+        self.ports
+            .retain(|(slot, _, _), _| *slot == 0 || slots.contains(slot));
     }
 
     /// The places of an instance, by its unique name.

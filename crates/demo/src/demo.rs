@@ -5,6 +5,7 @@ mod prepare;
 
 use std::{
     fmt, io,
+    net::SocketAddr,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard},
 };
@@ -16,7 +17,10 @@ use vigla_config::{MeshSettings, Snapshot};
 use vigla_control_plane::JoinTokens;
 use vigla_model::ClusterName;
 use vigla_sources::{ConfigSource, ConfigState, FolderSource};
-use vigla_store::{MetricStore, StoreSettings, run_scraper};
+use vigla_store::{
+    MetricStore, StoreSettings, run_scraper,
+    traces::{TraceSettings, TraceStore, bind_receiver, run_receiver},
+};
 
 use crate::{
     AppCounts, DemoError, DemoOptions, EnvoyChoice, GeneratorStatus, LogTail, Scenarios, SidecarStatus,
@@ -48,6 +52,8 @@ pub struct Demo {
     snapshot: watch::Receiver<Arc<Snapshot>>,
     control_plane: vigla_control_plane::Handle,
     metrics: MetricStore,
+    traces: TraceStore,
+    collector: SocketAddr,
     scenarios: Arc<Scenarios>,
     fleet: Arc<Fleet>,
     tally: Tally,
@@ -109,6 +115,9 @@ impl Demo {
         check_envoys(&options.envoy, &mesh)?;
         wait_until_free(mesh.listeners()).await?;
 
+        let collector = addresses.collector()?;
+        let receiver = bind_receiver(collector).await?;
+
         let told = Told::new(&mesh, first.revision, number.run_dir());
         let stop = CancellationToken::new();
         let tokens = Arc::new(JoinTokens::default());
@@ -136,6 +145,8 @@ impl Demo {
             snapshot: told.snapshot.subscribe(),
             control_plane,
             metrics: MetricStore::new(StoreSettings::default()),
+            traces: TraceStore::new(TraceSettings::default()),
+            collector,
             scenarios: Arc::new(scenarios),
             fleet: Arc::new(fleet),
             tally: Tally::default(),
@@ -145,6 +156,7 @@ impl Demo {
             tasks: TaskTracker::new(),
             number,
         };
+        demo.spawn(run_receiver(receiver, demo.traces.clone(), demo.stop.clone()));
         if let Err(error) = demo.fleet.bring_to(&mesh).await {
             demo.shutdown().await;
             return Err(error);
@@ -206,6 +218,16 @@ impl Demo {
     /// What is scraped from the sidecars.
     pub fn metrics(&self) -> &MetricStore {
         &self.metrics
+    }
+
+    /// Traces that were sent to [`Demo::collector`].
+    pub fn traces(&self) -> &TraceStore {
+        &self.traces
+    }
+
+    /// Where spans are taken: OTLP by gRPC and HTTP, and Zipkin's JSON.
+    pub fn collector(&self) -> SocketAddr {
+        self.collector
     }
 
     /// Scenarios to apply and undo.

@@ -83,6 +83,9 @@ pub enum DemoError {
     /// The control plane does not start.
     #[error("the control plane does not start: {0}")]
     ControlPlane(String),
+    /// Spans cannot be taken.
+    #[error(transparent)]
+    Collector(#[from] vigla_store::traces::ReceiverError),
     /// A scenario cannot be applied.
     #[error(transparent)]
     Scenario(#[from] crate::ScenarioError),

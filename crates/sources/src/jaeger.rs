@@ -19,7 +19,7 @@ use vigla_model::Scope;
 
 use crate::{
     SourceError,
-    outbound::{Call, Outbound, OutboundError, OutboundSettings},
+    outbound::{Call, Outbound, OutboundError, OutboundSettings, SettingsError},
     traces::{
         Limits, Trace, TraceCapabilities, TraceCursor, TraceFilter, TraceId, TracePage, TraceQuery,
         TraceSource, TraceSummary,
@@ -60,6 +60,15 @@ impl JaegerSource {
             body: MAX_ANSWER,
             ..OutboundSettings::new("Jaeger", url)
         }
+    }
+
+    /// A source at this address. However large an answer the settings allow, no more is taken than spans are good for.
+    ///
+    /// # Errors
+    /// When the address cannot be used or is not allowed, or a file cannot be read.
+    pub fn open(settings: OutboundSettings) -> Result<Self, SettingsError> {
+        let body = settings.body.min(MAX_ANSWER);
+        Outbound::new(OutboundSettings { body, ..settings }).map(Self::new)
     }
 
     /// A source over this client. Nothing is asked yet; which API the server has is seen at the first question.

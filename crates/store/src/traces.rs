@@ -3,6 +3,7 @@
 //! Traces go whole, the first that came first. Spans that come late join their trace as long as it is there.
 
 mod dictionary;
+mod receiver;
 mod record;
 mod row;
 mod shelf;
@@ -21,6 +22,7 @@ use vigla_sources::{
     },
 };
 
+pub use receiver::{ReceiverError, bind_receiver, run_receiver};
 use shelf::Shelf;
 
 /// Name of the source for people.
@@ -82,6 +84,12 @@ pub struct TraceStatus {
     pub rejected: u64,
     /// Why the last of these could not.
     pub last_reason: Option<&'static str>,
+    /// Requests of exporters that were taken, in part or whole, since the start.
+    pub requests: u64,
+    /// Requests that were refused whole, since the start.
+    pub refused: u64,
+    /// Why the last of these was.
+    pub last_refusal: Option<String>,
 }
 
 /// The embedded trace store. A handle: clones share it.
@@ -97,6 +105,9 @@ struct Inner {
     received: u64,
     rejected: u64,
     last_reason: Option<&'static str>,
+    requests: u64,
+    refused: u64,
+    last_refusal: Option<String>,
 }
 
 impl TraceStore {
@@ -109,6 +120,9 @@ impl TraceStore {
                 received: 0,
                 rejected: 0,
                 last_reason: None,
+                requests: 0,
+                refused: 0,
+                last_refusal: None,
             })),
         }
     }
@@ -174,7 +188,25 @@ impl TraceStore {
             received: inner.received,
             rejected: inner.rejected,
             last_reason: inner.last_reason,
+            requests: inner.requests,
+            refused: inner.refused,
+            last_refusal: inner.last_refusal.clone(),
         }
+    }
+
+    /// Counts a request of an exporter that could be read.
+    fn note_request(&self) {
+        self.inner
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .requests += 1;
+    }
+
+    /// Counts a request of an exporter that was refused whole.
+    fn note_refusal(&self, reason: &str) {
+        let mut inner = self.inner.write().unwrap_or_else(PoisonError::into_inner);
+        inner.refused += 1;
+        inner.last_refusal = Some(reason.to_owned());
     }
 
     /// As [`TraceSource::search`], on this thread: a hundred milliseconds at a million spans.

@@ -10,9 +10,11 @@ use vigla_api::{
 };
 use vigla_control_plane::Connection;
 use vigla_demo::Demo;
-use vigla_sources::ConfigSource;
+use vigla_sources::{ConfigSource, traces::TraceSource};
 
-use crate::{caller::Caller, cut::now, live::Live, sources::SourceBoard, state::About, tasks};
+use crate::{
+    caller::Caller, cut::now, handlers::traces, live::Live, sources::SourceBoard, state::About, tasks,
+};
 
 /// `GET /api/v1/status`: version, sources, tasks, proxies, and what the caller may do.
 #[utoipa::path(get, path = "/api/v1/status", tag = "status", responses((status = 200, body = Status)))]
@@ -22,6 +24,7 @@ pub async fn get_status(
     State(live): State<Live>,
     State(board): State<SourceBoard>,
     State(config): State<Option<Arc<dyn ConfigSource>>>,
+    State(traces): State<traces::Traces>,
     State(demo): State<Option<Arc<Demo>>>,
 ) -> Json<Status> {
     let mut sources = Vec::new();
@@ -57,6 +60,12 @@ pub async fn get_status(
         visible.retain(of_scope);
         proxies = visible.iter().map(proxy).collect();
         config_problems = problems(&visible);
+        sources.push(embedded_traces(&board, demo));
+    } else if let Some(traces) = &traces {
+        sources.push(SourceStatus {
+            name: traces.name().to_owned(),
+            ..board.source(traces::NAME, "traces")
+        });
     }
     if let Some(source) = &config {
         let state = source.watch().borrow().clone();
@@ -109,6 +118,29 @@ fn problems(proxies: &[vigla_control_plane::ProxyStatus]) -> Vec<ConfigProblem> 
         proxies,
     };
     found.into_iter().map(body).collect()
+}
+
+/// The embedded trace store cannot fail; what it could not take is told.
+fn embedded_traces(board: &SourceBoard, demo: &Demo) -> SourceStatus {
+    let store = demo.traces().status();
+    let rejected = store.last_reason.map(str::to_owned);
+    SourceStatus {
+        name: demo.traces().name().into(),
+        state: "ok".into(),
+        age_seconds: store.newest.map(|newest| now().since(newest).as_secs_f64()),
+        last_error: store.last_refusal.clone().or(rejected),
+        detail: Some(format!(
+            "OTLP and Zipkin at {}: {} spans in {} requests kept, {} spans and {} requests not; {} traces, {:.1} MB",
+            demo.collector(),
+            store.received,
+            store.requests,
+            store.rejected,
+            store.refused,
+            store.traces,
+            store.bytes as f64 / 1e6
+        )),
+        ..board.source(traces::NAME, "traces")
+    }
 }
 
 fn proxy(status: &vigla_control_plane::ProxyStatus) -> ProxyStatus {
