@@ -63,7 +63,7 @@ enum Command {
     },
     /// Build the API documentation of all crates.
     Docs,
-    /// Fetch the real peers (Envoy, Prometheus) that tests, measurements and `demo --envoy` run beside us.
+    /// Fetch or build the real peers (Envoy, Prometheus, Jaeger) that tests, measurements and `demo --envoy` run beside us.
     Peers,
 }
 

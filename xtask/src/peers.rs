@@ -5,6 +5,7 @@
 
 mod browser;
 mod envoy;
+mod go;
 mod prometheus;
 
 use std::{env, path::PathBuf, process::Command};
@@ -13,6 +14,7 @@ use anyhow::{Context, bail};
 
 pub(crate) use browser::{ensure_axe, ensure_browser};
 pub(crate) use envoy::{ensure_envoy, find_envoy};
+pub(crate) use go::{GO_PEERS, GoBuilds};
 pub(crate) use prometheus::ensure_prometheus;
 
 use crate::workspace::{Workspace, find_program, run};
@@ -20,6 +22,16 @@ use crate::workspace::{Workspace, find_program, run};
 /// Fetches what is missing and says where everything is.
 pub(crate) fn print_peers(workspace: &Workspace) -> anyhow::Result<()> {
     println!("Envoy: {}", ensure_envoy(workspace)?.display());
+    for peer in GO_PEERS {
+        if peer.find(&workspace.root).is_none() {
+            println!("building {}: some minutes", peer.name);
+        }
+        // Optional: what cannot be built is said and not waited for.
+        match peer.ensure(&workspace.root) {
+            Ok(path) => println!("{}: {}", peer.name, path.display()),
+            Err(error) => println!("without {}: {error:#}", peer.name),
+        }
+    }
     println!("Prometheus: {}", ensure_prometheus()?.display());
     Ok(())
 }

@@ -88,10 +88,12 @@ const PURE: [&str; 9] = [
 pub(crate) fn run_tests(workspace: &Workspace, options: &Options) -> anyhow::Result<ExitCode> {
     ensure_components(workspace)?;
     let mut report = Report::default();
+    let wanted = |step: Step| options.only.is_empty() || options.only.contains(&step);
+    let mut builds = wanted(Step::Tests).then(|| peers::GoBuilds::start(workspace));
     for (name, step) in STEPS {
-        if options.only.is_empty() || options.only.contains(&step) {
+        if wanted(step) {
             report.step(name, |report| {
-                run_step(workspace, step, &options.arguments, report)
+                run_step(workspace, step, &options.arguments, report, &mut builds)
             });
         }
     }
@@ -122,6 +124,7 @@ fn run_step(
     step: Step,
     arguments: &[String],
     report: &mut Report,
+    builds: &mut Option<peers::GoBuilds>,
 ) -> anyhow::Result<()> {
     match step {
         Step::Format => run(&mut workspace.cargo(["fmt", "--all", "--check"])),
@@ -164,6 +167,14 @@ fn run_step(
             cargo.env("VIGLA_END_TO_END", "later");
             if let Ok(envoy) = peers::ensure_envoy(workspace) {
                 cargo.env("VIGLA_ENVOY", envoy);
+            }
+            for (peer, built) in builds.take().map(peers::GoBuilds::finish).unwrap_or_default() {
+                match built {
+                    Ok(path) => {
+                        cargo.env(peer.variable, path);
+                    }
+                    Err(error) => report.skip(&format!("without {}: {error:#}", peer.name)),
+                }
             }
             run_and_count(cargo.arg("--").args(arguments), report)
         }
