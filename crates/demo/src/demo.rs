@@ -14,7 +14,7 @@ use thiserror::Error;
 use tokio::sync::watch;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use vigla_config::{MeshSettings, Snapshot};
-use vigla_control_plane::JoinTokens;
+use vigla_control_plane::{JoinTokens, TracingSettings};
 use vigla_model::ClusterName;
 use vigla_sources::{ConfigSource, ConfigState, FolderSource};
 use vigla_store::{
@@ -42,6 +42,10 @@ const CLUSTER: &str = "demo";
 
 /// Most pages a second; a laptop's generator cannot make more.
 const MAX_RATE: f64 = 10_000.0;
+
+/// Share of pages whose spans are recorded, in millionths: at 50 pages a second a tenth fills the store in half an
+/// hour, and what it costs is not felt.
+const SAMPLING: u32 = 100_000;
 
 /// Most log lines in one answer.
 const MAX_LOG_LINES: usize = 10_000;
@@ -126,7 +130,12 @@ impl Demo {
             snapshots: told.published.subscribe(),
             authority: Arc::new(authority(&settings)?),
             tokens: tokens.clone(),
-            settings: vigla_control_plane::Settings::default(),
+            settings: vigla_control_plane::Settings {
+                tracing: Some(TracingSettings {
+                    collector,
+                    sampling: SAMPLING,
+                }),
+            },
             // Envoy's standard output, which this process writes to a file with a bound.
             access_log: Arc::new(|_| Some(PathBuf::from("/dev/stdout"))),
             shutdown: stop.child_token(),
