@@ -96,6 +96,10 @@ impl RequestHeaders for NoHeaders {
     fn value(&self, _name: &str) -> Option<Cow<'_, str>> {
         None
     }
+
+    fn has_value(&self, _name: &str, _wanted: &mut dyn FnMut(&str) -> bool) -> bool {
+        false
+    }
 }
 
 fn run<'p, O: AuthorizationObserver + ?Sized>(
@@ -141,8 +145,7 @@ fn holds<H: RequestHeaders + ?Sized>(
     request: Option<&RequestHead<'_, H>>,
 ) -> bool {
     let header = |name: &str, values: &[TextMatch]| {
-        let value = request.and_then(|request| request.header(name));
-        value.is_some_and(|value| any(values, &value))
+        request.is_some_and(|request| request.headers.has_value(name, &mut |value| any(values, value)))
     };
     let found = match &condition.wanted {
         Wanted::Principal(values) => {

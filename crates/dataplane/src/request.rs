@@ -6,6 +6,10 @@ use std::borrow::Cow;
 pub trait RequestHeaders {
     /// The value; several values of one name are joined by `,` as Envoy does. `None` when the header is absent.
     fn value(&self, name: &str) -> Option<Cow<'_, str>>;
+
+    /// Whether one of the values of a name is as wanted, each on its own line of the request looked at alone: so Envoy
+    /// authorizes, for a second line must not hide the first.
+    fn has_value(&self, name: &str, wanted: &mut dyn FnMut(&str) -> bool) -> bool;
 }
 
 impl<N: AsRef<str>, V: AsRef<str>> RequestHeaders for [(N, V)] {
@@ -19,11 +23,21 @@ impl<N: AsRef<str>, V: AsRef<str>> RequestHeaders for [(N, V)] {
             Cow::Owned(format!("{all},{next}"))
         }))
     }
+
+    fn has_value(&self, name: &str, wanted: &mut dyn FnMut(&str) -> bool) -> bool {
+        self.iter()
+            .filter(|(have, _)| have.as_ref().eq_ignore_ascii_case(name))
+            .any(|(_, value)| wanted(value.as_ref()))
+    }
 }
 
 impl<N: AsRef<str>, V: AsRef<str>> RequestHeaders for Vec<(N, V)> {
     fn value(&self, name: &str) -> Option<Cow<'_, str>> {
         self.as_slice().value(name)
+    }
+
+    fn has_value(&self, name: &str, wanted: &mut dyn FnMut(&str) -> bool) -> bool {
+        self.as_slice().has_value(name, wanted)
     }
 }
 

@@ -28,6 +28,11 @@ impl RequestHeaders for Headers<'_> {
         let first = values.next()?;
         Some(values.fold(first, |all, next| Cow::Owned(format!("{all},{next}"))))
     }
+
+    fn has_value(&self, name: &str, wanted: &mut dyn FnMut(&str) -> bool) -> bool {
+        let mut values = self.0.get_all(name).iter();
+        values.any(|value| wanted(&String::from_utf8_lossy(value.as_bytes())))
+    }
 }
 
 /// Headers as changes see them. Names or values that HTTP does not allow are left out: the control plane that

@@ -1,5 +1,7 @@
 //! What is encoded is read back as it was, and equal content has equal hashes.
 
+mod authorize;
+
 use std::time::Duration;
 
 use proptest::prelude::*;
