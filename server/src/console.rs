@@ -1,9 +1,10 @@
 //! Puts a console together: sources, live graph, tasks, router.
 
 use std::{
+    collections::BTreeMap,
     io::IsTerminal,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use anyhow::Context;
@@ -119,15 +120,18 @@ pub fn serve(settings: Settings, scope: ConsoleScope, shutdown: CancellationToke
     let metrics = Arc::new(PrometheusSource::new(outbound, prometheus.scope));
     let notes = {
         let metrics = metrics.clone();
+        // Since when each is so.
+        let known = Mutex::new(BTreeMap::new());
         move || {
-            let notes = metrics.about().notes.into_iter();
-            notes
-                .map(|reason| Degradation {
-                    source: metrics.name().to_owned(),
-                    since: now(),
-                    reason,
-                })
-                .collect()
+            let notes = metrics.about().notes;
+            let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
+            known.retain(|note, _| notes.contains(note));
+            let told = notes.into_iter().map(|reason| Degradation {
+                source: metrics.name().to_owned(),
+                since: *known.entry(reason.clone()).or_insert_with(now),
+                reason,
+            });
+            told.collect()
         }
     };
     let builder = Builder::new(Arc::new(|_, _| None), Arc::new(notes));

@@ -6,6 +6,8 @@
 mod browser;
 mod envoy;
 mod numbers;
+mod parity;
 mod processes;
+mod prometheus;
 mod safety;
 mod scenarios;

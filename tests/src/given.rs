@@ -11,6 +11,8 @@ pub enum Given {
     Proxy,
     /// Stock Envoy.
     Envoy,
+    /// Prometheus.
+    Prometheus,
     /// WebDriver for Chromium.
     Chromedriver,
     /// The script of axe-core.
@@ -23,6 +25,7 @@ impl Given {
             Self::Vigla => "VIGLA_BIN",
             Self::Proxy => "VIGLA_PROXY_BIN",
             Self::Envoy => "VIGLA_ENVOY",
+            Self::Prometheus => "VIGLA_PROMETHEUS",
             Self::Chromedriver => "CHROMEDRIVER",
             Self::Axe => "VIGLA_AXE",
         }

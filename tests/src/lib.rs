@@ -12,6 +12,7 @@ mod expectation;
 mod given;
 mod output;
 mod processes;
+mod prometheus;
 mod wait;
 
 pub use api::{EdgeExt, GraphExt, Name};
@@ -23,4 +24,5 @@ pub use expectation::Expectation;
 pub use given::{Given, given, run_as_root};
 pub use output::output;
 pub use processes::{Process, Usage, listening_addresses, processes_that_mention, usage};
+pub use prometheus::Prometheus;
 pub use wait::{until, until_some};

@@ -208,6 +208,7 @@ fn run_end_to_end(workspace: &Workspace, arguments: &[String], report: &mut Repo
         Err(error) => report.skip(&format!("without {what}: {error:#}")),
     };
     name("VIGLA_ENVOY", "Envoy", peers::ensure_envoy(workspace));
+    name("VIGLA_PROMETHEUS", "Prometheus", peers::ensure_prometheus());
     name("VIGLA_AXE", "axe-core", peers::ensure_axe(workspace));
     match peers::ensure_browser() {
         Ok(browser) => {

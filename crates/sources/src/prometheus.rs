@@ -55,6 +55,7 @@ struct Known {
     /// When it was asked; asked again after trouble, since another version may have come back.
     asked: bool,
     series: usize,
+    strangers: usize,
     notes: Vec<String>,
 }
 
@@ -98,7 +99,10 @@ impl PrometheusSource {
         let table = table.into_inner().unwrap_or_else(PoisonError::into_inner);
         let mut notes = table.notes();
         notes.extend(warnings.into_iter().flatten().take(MAX_WARNINGS));
-        self.known(|known| (known.series, known.notes) = (table.series(), notes));
+        self.known(|known| {
+            (known.series, known.strangers) = (table.series(), table.strangers());
+            known.notes = notes;
+        });
         if table.is_empty() {
             return Err(self.unavailable(format!(
                 "it has no sample of Istio's metrics in the {window} before {}: does it scrape the mesh's proxies?",
@@ -188,9 +192,10 @@ impl MetricSource for PrometheusSource {
             version: known.build.as_ref().map(BuildInfo::version),
             capabilities: BuildInfo::capabilities(known.build.as_ref()),
             detail: Some(format!(
-                "{} queries a refresh, {} series, {}",
+                "{} queries a refresh, {} series ({} of no edge), {}",
                 MeshQuery::ALL.len(),
                 known.series,
+                known.strangers,
                 self.inner.outbound.url()
             )),
             notes: known.notes.clone(),

@@ -139,7 +139,12 @@ impl Table {
         self.rates > 0
     }
 
-    /// What was passed over, in words.
+    /// Series that are no edge's: they do not say who reports, or were not asked for.
+    pub fn strangers(&self) -> usize {
+        self.strangers
+    }
+
+    /// Numbers that were passed over, in words.
     pub fn notes(&self) -> Vec<String> {
         [
             (
@@ -147,10 +152,6 @@ impl Table {
                 "series without a usable number (NaN, ±Inf, negative) were passed over",
             ),
             (self.duplicates, "series came twice and count once"),
-            (
-                self.strangers,
-                "series do not say who reports, or were not asked for",
-            ),
         ]
         .into_iter()
         .filter(|(count, _)| *count > 0)

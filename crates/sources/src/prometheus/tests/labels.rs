@@ -3,7 +3,7 @@
 
 use vigla_config::{Capture, Instance, MeshSettings, Snapshot, read_objects};
 use vigla_graph::{Grain, MeshFacts, Node, NodeKind, View, quotient};
-use vigla_model::ISTIO_BOUNDS_MS;
+use vigla_model::{AppName, ClusterName, ISTIO_BOUNDS_MS, Namespace, WorkloadName};
 
 use super::*;
 use crate::series::Family;
@@ -66,14 +66,14 @@ fn name(node: &Node) -> String {
     let cluster = place(
         node.cluster
             .as_ref()
-            .map(|cluster| cluster.as_str())
+            .map(ClusterName::as_str)
             .filter(|name| *name != "west"),
     );
-    let workload = node.workload.as_ref().map(|name| name.as_str());
-    let app = node.app.as_ref().map(|name| name.as_str());
+    let workload = node.workload.as_ref().map(WorkloadName::as_str);
+    let app = node.app.as_ref().map(AppName::as_str);
     match node.kind {
         NodeKind::Workload | NodeKind::Gateway => {
-            let namespace = place(node.namespace.as_ref().map(|name| name.as_str()));
+            let namespace = place(node.namespace.as_ref().map(Namespace::as_str));
             format!("{cluster}{namespace}{}", workload.unwrap_or("?"))
         }
         NodeKind::App => format!("{cluster}app {}", app.unwrap_or("?")),
