@@ -31,7 +31,7 @@ use tokio_util::sync::CancellationToken;
 use vigla_config::Snapshot;
 use vigla_control_plane::{
     Connection, Handle, JoinTokens, Options, ProxyIdentity, ProxyProgram, ProxyStatus, Published, Settings,
-    start,
+    TracingSettings, start,
 };
 use vigla_identity::Authority;
 use vigla_model::Timestamp;
@@ -80,7 +80,13 @@ impl World {
             snapshots: receiver,
             authority: Arc::new(Authority::create("cluster.local", now).unwrap()),
             tokens: tokens.clone(),
-            settings: Settings::default(),
+            // Nobody listens there: spans are lost, calls are not.
+            settings: Settings {
+                tracing: Some(TracingSettings {
+                    collector: ([127, 0, 0, 1], 1).into(),
+                    sampling: 1_000_000,
+                }),
+            },
             access_log: Arc::new(move |proxy| Some(log.join(format!("{}.log", proxy.instance)))),
             shutdown: shutdown.clone(),
         });

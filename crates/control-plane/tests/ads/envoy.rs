@@ -10,6 +10,9 @@ use vigla_xds::{BootstrapOptions, bootstrap};
 
 use super::*;
 
+/// All meshes of this process are at the same addresses: one test at a time listens on them.
+static ADDRESSES: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
 /// An Envoy that ends with the test.
 struct Envoy {
     process: Child,
@@ -101,6 +104,7 @@ async fn metric(admin: SocketAddr, parts: &[&str]) -> String {
 
 #[tokio::test]
 async fn two_envoys_take_their_plans_and_count_with_istios_labels() {
+    let _alone = ADDRESSES.lock().await;
     let world = World::start();
     let Some(caller) = Envoy::start(&world, "productpage-v1-0") else {
         return;
@@ -281,4 +285,91 @@ spec:
     for status in world.handle.proxies() {
         assert_eq!(status.refusals, []);
     }
+}
+
+#[tokio::test]
+async fn envoys_refuse_what_policies_deny_and_call_outside_hosts_by_dns() {
+    let _alone = ADDRESSES.lock().await;
+    let world = World::start();
+    let outside = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let yaml = format!(
+        "
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: {{name: reviews, namespace: bookinfo}}
+spec:
+  selector: {{matchLabels: {{app: reviews}}}}
+  rules:
+  - from: [{{source: {{principals: ['*/sa/bookinfo-productpage'], namespaces: [bookinfo]}}}}]
+    to: [{{operation: {{methods: [GET], paths: [/reviews/*], ports: ['9080']}}}}]
+---
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {{name: outside, namespace: bookinfo}}
+spec:
+  hosts: [outside.example]
+  resolution: DNS
+  ports: [{{number: 80, name: http, protocol: HTTP}}]
+  endpoints: [{{address: localhost, ports: {{http: {}}}}}]
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {{name: outside, namespace: bookinfo}}
+spec:
+  host: outside.example
+  trafficPolicy:
+    connectionPool: {{tcp: {{maxConnections: 8, tcpKeepalive: {{time: 60s}}}}, http: {{maxRequestsPerConnection: 1}}}}
+    outlierDetection: {{consecutive5xxErrors: 3}}
+",
+        outside.port()
+    );
+    world.publish(2, &Mesh::bookinfo().with_yaml(&yaml));
+    let Some(caller) = Envoy::start(&world, "productpage-v1-0") else {
+        return;
+    };
+    let _callee = Envoy::start(&world, "reviews-v1-0").unwrap();
+    let snapshot = world.snapshots.borrow().snapshot.clone();
+    let capture = |name| {
+        let instance = snapshot.instance("bookinfo", name).unwrap();
+        instance.sidecar.clone().unwrap()
+    };
+    echo(capture("reviews-v1-0").app[&9080]).await;
+    echo(outside).await;
+    for instance in ["productpage-v1-0", "reviews-v1-0"] {
+        let status = world.until(instance, |status| status.in_sync).await;
+        assert_eq!(status.refusals, []);
+        assert_eq!(status.problems.len(), 0, "{:?}", status.problems);
+    }
+    let outbound = capture("productpage-v1-0").outbound;
+    // Two of three calls go to versions that do not run.
+    for (path, wanted) in [("/reviews/0", "HTTP/1.1 200"), ("/admin", "HTTP/1.1 403")] {
+        let mut answer = String::new();
+        for _ in 0..100 {
+            answer = exchange(
+                outbound[&9080],
+                &format!("GET {path} HTTP/1.1\r\nHost: reviews:9080"),
+            )
+            .await;
+            if !answer.starts_with("HTTP/1.1 503") {
+                break;
+            }
+        }
+        assert!(answer.starts_with(wanted), "{path}: {answer}");
+        assert_eq!(
+            answer.ends_with("RBAC: access denied"),
+            wanted.ends_with("403"),
+            "{answer}"
+        );
+    }
+    let answer = exchange(outbound[&80], "GET / HTTP/1.1\r\nHost: outside.example").await;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    metric(
+        caller.admin,
+        &[
+            "envoy_istio_requests_total{",
+            "destination_service=\"outside.example\"",
+            "response_code=\"200\"",
+        ],
+    )
+    .await;
 }

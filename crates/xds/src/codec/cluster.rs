@@ -9,8 +9,8 @@ use envoy_types::pb::envoy::{
         cluster::v3::{
             Cluster as Message,
             cluster::{
-                ClusterDiscoveryType, CommonLbConfig, DiscoveryType, EdsClusterConfig, LbPolicy,
-                TransportSocketMatch,
+                ClusterDiscoveryType, CommonLbConfig, DiscoveryType, DnsLookupFamily, EdsClusterConfig,
+                LbPolicy, TransportSocketMatch,
             },
         },
         core::v3::{Http1ProtocolOptions, Http2ProtocolOptions},
@@ -80,6 +80,11 @@ pub(crate) fn write(cluster: &Cluster) -> Message {
             ..EdsClusterConfig::default()
         }),
         load_assignment,
+        // Addresses of both families, as the plan has it; Envoy would leave IPv4 out where there is IPv6.
+        dns_lookup_family: match cluster.discovery {
+            Discovery::Dns(_) => DnsLookupFamily::All.into(),
+            Discovery::Eds | Discovery::Static(_) => 0,
+        },
         lb_policy: match cluster.balancer {
             Balancer::LeastRequest => LbPolicy::LeastRequest,
             Balancer::RoundRobin => LbPolicy::RoundRobin,

@@ -53,8 +53,10 @@ pub(crate) fn requests(listener: &Listener, chain: &FilterChain) -> Vec<AccessLo
         })),
         ..HeaderMatcher::default()
     };
+    // An absent header would match neither way.
     let other = HeaderMatcher {
         invert_match: true,
+        treat_missing_header_as_empty: true,
         ..grpc()
     };
     [(Protocol::Grpc, grpc()), (Protocol::Http, other)]
