@@ -11,6 +11,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use http::HeaderMap;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tokio::{sync::Notify, time::Sleep};
 use vigla_model::{Protocol, ResponseFlag};
@@ -30,7 +31,7 @@ pub(crate) struct RequestBody {
     size: SizeHint,
     received: Cell<u64>,
     /// What has come so far; `None` when it is too much to be kept, or no retry is wanted.
-    kept: RefCell<Option<Vec<Bytes>>>,
+    kept: RefCell<Option<Vec<Kept>>>,
     kept_bytes: Cell<usize>,
     /// A longer body is not kept.
     max_kept: usize,
@@ -41,6 +42,22 @@ pub(crate) struct RequestBody {
     messages: Option<Messages>,
     /// The try that may read; those before it get an error.
     current_try: Cell<u32>,
+}
+
+/// A frame that may be needed again.
+#[derive(Clone)]
+enum Kept {
+    Data(Bytes),
+    Trailers(HeaderMap),
+}
+
+impl From<Kept> for Frame<Bytes> {
+    fn from(kept: Kept) -> Self {
+        match kept {
+            Kept::Data(bytes) => Self::data(bytes),
+            Kept::Trailers(trailers) => Self::trailers(trailers),
+        }
+    }
 }
 
 impl RequestBody {
@@ -107,7 +124,7 @@ impl RequestBody {
             && let Some(chunk) = kept.get(*at)
         {
             *at += 1;
-            return Poll::Ready(Some(Ok(Frame::data(chunk.clone()))));
+            return Poll::Ready(Some(Ok(chunk.clone().into())));
         }
         if self.ended_at.get().is_some() {
             return Poll::Ready(None);
@@ -124,10 +141,9 @@ impl RequestBody {
                     if let Some(messages) = &self.messages {
                         messages.pass(chunk);
                     }
-                    self.keep(chunk, at);
-                } else {
-                    // Trailers are rare in requests: one that has them is not tried again.
-                    *self.kept.borrow_mut() = None;
+                    self.keep(|| Kept::Data(chunk.clone()), chunk.len(), at);
+                } else if let Some(trailers) = frame.trailers_ref() {
+                    self.keep(|| Kept::Trailers(trailers.clone()), 0, at);
                 }
             }
             Some(Err(_)) => self.broken.set(true),
@@ -140,16 +156,16 @@ impl RequestBody {
         Poll::Ready(frame.map(|frame| frame.map_err(|_| BodyError::Caller)))
     }
 
-    fn keep(&self, chunk: &Bytes, at: &mut usize) {
+    fn keep(&self, frame: impl FnOnce() -> Kept, length: usize, at: &mut usize) {
         let mut kept = self.kept.borrow_mut();
-        let Some(chunks) = kept.as_mut() else { return };
-        let bytes = self.kept_bytes.get() + chunk.len();
+        let Some(frames) = kept.as_mut() else { return };
+        let bytes = self.kept_bytes.get() + length;
         if bytes > self.max_kept {
             *kept = None;
         } else {
             self.kept_bytes.set(bytes);
-            chunks.push(chunk.clone());
-            *at = chunks.len();
+            frames.push(frame());
+            *at = frames.len();
         }
     }
 }

@@ -14,7 +14,7 @@ pub(crate) struct Reply {
     pub(crate) status: u16,
     pub(crate) flag: Option<ResponseFlag>,
     pub(crate) details: &'static str,
-    pub(crate) body: &'static str,
+    pub(crate) body: Cow<'static, str>,
 }
 
 /// Tells callers that trying again makes it worse.
@@ -25,56 +25,56 @@ pub(crate) const NO_ROUTE: Reply = Reply {
     status: 404,
     flag: Some(ResponseFlag::NoRoute),
     details: "route_not_found",
-    body: "",
+    body: Cow::Borrowed(""),
 };
 /// The route's cluster does not exist (`NC`).
 pub(crate) const NO_CLUSTER: Reply = Reply {
     status: 503,
     flag: Some(ResponseFlag::NoCluster),
     details: "cluster_not_found",
-    body: "",
+    body: Cow::Borrowed(""),
 };
 /// No healthy endpoint (`UH`).
 pub(crate) const NO_ENDPOINT: Reply = Reply {
     status: 503,
     flag: Some(ResponseFlag::NoHealthyUpstream),
     details: "no_healthy_upstream",
-    body: "no healthy upstream",
+    body: Cow::Borrowed("no healthy upstream"),
 };
 /// The route's timeout passed (`UT`).
 pub(crate) const TIMEOUT: Reply = Reply {
     status: 504,
     flag: Some(ResponseFlag::UpstreamTimeout),
     details: "response_timeout",
-    body: "upstream request timeout",
+    body: Cow::Borrowed("upstream request timeout"),
 };
-/// A circuit breaker is open (`UO`); the flag comes with the try.
+/// A circuit breaker is open (`UO`); flag and body come with the try.
 pub(crate) const OVERFLOW: Reply = Reply {
     status: 503,
     flag: None,
     details: "upstream_reset_before_response_started{overflow}",
-    body: "upstream connect error or disconnect/reset before headers. reset reason: overflow",
+    body: Cow::Borrowed("overflow"),
 };
 /// HTTP/1.0 is not spoken, as in Envoy.
 pub(crate) const OLD_VERSION: Reply = Reply {
     status: 426,
     flag: Some(ResponseFlag::DownstreamProtocol),
     details: "low_version",
-    body: "",
+    body: Cow::Borrowed(""),
 };
 /// A request without a usable host (`DPE`).
 pub(crate) const BAD_HOST: Reply = Reply {
     status: 400,
     flag: Some(ResponseFlag::DownstreamProtocol),
     details: "missing_host_header",
-    body: "",
+    body: Cow::Borrowed(""),
 };
 /// Length and transfer encoding at once: two proxies could see two different requests (`DPE`).
 pub(crate) const TWO_LENGTHS: Reply = Reply {
     status: 400,
     flag: Some(ResponseFlag::DownstreamProtocol),
     details: "http1.content_length_and_chunked_not_allowed",
-    body: "",
+    body: Cow::Borrowed(""),
 };
 
 impl Reply {
@@ -86,7 +86,11 @@ impl Reply {
         record.details = Some(Cow::Borrowed(self.details));
         // Where the next request would start is not sure; HTTP/2 knows.
         let closes = self.flag == Some(ResponseFlag::DownstreamProtocol) && !record.is_http2;
-        let mut response = respond(self.status, Bytes::from_static(self.body.as_bytes()), record);
+        let body = match self.body {
+            Cow::Borrowed(body) => Bytes::from_static(body.as_bytes()),
+            Cow::Owned(body) => Bytes::from(body),
+        };
+        let mut response = respond(self.status, body, record);
         if self.details == OVERFLOW.details {
             response
                 .headers_mut()

@@ -151,7 +151,10 @@ impl Sending<'_> {
                 Err(failed) => {
                     record.flag(failed.flag);
                     record.failure = failed.reason;
-                    Sent::Reply(failed.reply)
+                    Sent::Reply(Reply {
+                        body: describe(&failed.reply, tries),
+                        ..failed.reply
+                    })
                 }
             };
         }
@@ -172,7 +175,7 @@ impl Sending<'_> {
         record: &mut Record,
     ) -> Result<(Response<Incoming>, Lease), Failed> {
         let Some(busy) = self.cluster.busy(picked) else {
-            return Err(overflow());
+            return Err(overflow(record));
         };
         record.endpoint = Some(busy.endpoint().peer);
         record.upstream = Some(busy.endpoint().address);
@@ -229,7 +232,7 @@ impl Sending<'_> {
             let mut connection = endpoint
                 .connection(&self.cluster.config)
                 .await
-                .map_err(connect_failed)?;
+                .map_err(|error| connect_failed(error, record))?;
             record.upstream_local = connection.local_address;
             let sent = match &mut connection.sender {
                 Sender::Http1(sender) => sender.try_send_request(request).await,
@@ -267,8 +270,22 @@ fn can_replay(record: &Record) -> bool {
     record.request_body.as_ref().is_none_or(|body| body.can_replay())
 }
 
+/// Envoy's words for an answer that did not come, by the reason in a reply.
+fn describe(reply: &Reply, tries: u32) -> Cow<'static, str> {
+    const START: &str = "upstream connect error or disconnect/reset before headers.";
+    let reason = &reply.body;
+    match (reply.status, tries) {
+        (503, 0) => Cow::Owned(format!("{START} reset reason: {reason}")),
+        (503, _) => Cow::Owned(format!("{START} retried and the latest reset reason: {reason}")),
+        _ => reason.clone(),
+    }
+}
+
 /// A bound of the cluster is reached: more tries would make it worse.
-fn overflow() -> Failed {
+fn overflow(record: &mut Record) -> Failed {
+    // No endpoint is to blame.
+    record.endpoint = None;
+    record.upstream = None;
     Failed {
         outcome: None,
         health: None,
@@ -278,15 +295,17 @@ fn overflow() -> Failed {
     }
 }
 
-fn connect_failed(error: ConnectError) -> Failed {
-    let (details, reason) = match error {
-        ConnectError::Overflow => return overflow(),
+fn connect_failed(error: ConnectError, record: &mut Record) -> Failed {
+    let (details, body, reason) = match error {
+        ConnectError::Overflow => return overflow(record),
         ConnectError::Timeout => (
             "upstream_reset_before_response_started{connection_timeout}",
+            "connection timeout",
             Cow::Borrowed("connection timeout"),
         ),
         ConnectError::Failed(reason) => (
             "upstream_reset_before_response_started{remote_connection_failure}",
+            "remote connection failure",
             Cow::Owned(reason),
         ),
     };
@@ -298,7 +317,7 @@ fn connect_failed(error: ConnectError) -> Failed {
             status: 503,
             flag: None,
             details,
-            body: "upstream connect error or disconnect/reset before headers. reset reason: connection failure",
+            body: Cow::Borrowed(body),
         },
         reason: Some(reason),
     }
@@ -315,7 +334,7 @@ fn send_failed(error: &hyper::Error, record: &Record) -> Failed {
                 status: 400,
                 flag: None,
                 details: "downstream_remote_disconnect",
-                body: "",
+                body: Cow::Borrowed(""),
             },
             reason: None,
         };
@@ -337,7 +356,7 @@ fn send_failed(error: &hyper::Error, record: &Record) -> Failed {
                 } else {
                     "upstream_reset_before_response_started{remote_reset}"
                 },
-                body: "upstream connect error or disconnect/reset before headers. reset reason: remote reset",
+                body: Cow::Borrowed("remote reset"),
             },
             reason: None,
         };
@@ -353,7 +372,7 @@ fn send_failed(error: &hyper::Error, record: &Record) -> Failed {
                 status: 502,
                 flag: None,
                 details: "upstream_reset_before_response_started{protocol_error}",
-                body: "upstream connect error or disconnect/reset before headers. reset reason: protocol error",
+                body: Cow::Borrowed("protocol error"),
             },
             reason: Some(Cow::Owned(error.to_string())),
         };
@@ -368,7 +387,7 @@ fn send_failed(error: &hyper::Error, record: &Record) -> Failed {
             status: 503,
             flag: None,
             details: "upstream_reset_before_response_started{connection_termination}",
-            body: "upstream connect error or disconnect/reset before headers. reset reason: connection termination",
+            body: Cow::Borrowed("connection termination"),
         },
         reason: None,
     }

@@ -11,6 +11,7 @@ mod http2;
 mod mesh;
 mod mutual_tls;
 mod origination;
+mod peer;
 mod program;
 mod protection;
 mod swap;
