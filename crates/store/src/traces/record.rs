@@ -3,7 +3,8 @@
 use std::mem::size_of;
 
 use twox_hash::XxHash3_64;
-use vigla_sources::traces::{Span, TraceCursor, TraceFilter};
+use vigla_model::{Namespace, Scope};
+use vigla_sources::traces::{Span, TraceCursor, TraceFilter, TraceQuery};
 
 use super::{
     dictionary::Dictionary,
@@ -104,12 +105,19 @@ impl Record {
         kept
     }
 
-    /// Whether a span could meet the conditions; `terms` are those of [`terms_of`].
-    pub(crate) fn may_match(&self, filter: &TraceFilter, terms: &[u32]) -> bool {
+    fn has(&self, term: u32) -> bool {
+        self.terms.binary_search(&term).is_ok()
+    }
+
+    /// Whether a span could meet the conditions; `terms` are those of [`terms_of`], `one_of` of [`namespace_terms`].
+    pub(crate) fn may_match(&self, filter: &TraceFilter, terms: &[u32], one_of: &[Vec<u32>]) -> bool {
         let nanos = |limit: Option<std::time::Duration>| limit.map(|limit| limit.as_nanos());
         nanos(filter.min_duration).is_none_or(|least| u128::from(self.longest_ns) >= least)
             && nanos(filter.max_duration).is_none_or(|most| u128::from(self.shortest_ns) <= most)
-            && terms.iter().all(|term| self.terms.binary_search(term).is_ok())
+            && terms.iter().all(|term| self.has(*term))
+            && one_of
+                .iter()
+                .all(|terms| terms.iter().any(|term| self.has(*term)))
     }
 }
 
@@ -119,6 +127,7 @@ const OPERATION: u8 = 1;
 const WORKLOAD: u8 = 2;
 const ERROR: u8 = 3;
 const TAG: u8 = 4;
+const NAMESPACE: u8 = 5;
 
 fn term(kind: u8, text: &str) -> u32 {
     XxHash3_64::oneshot_with_seed(kind.into(), text.as_bytes()) as u32
@@ -132,6 +141,9 @@ fn tag_term(key: &str, value: &str) -> u32 {
 fn add_terms(span: &Span, terms: &mut Vec<u32>) {
     terms.push(term(SERVICE, &span.service));
     terms.push(term(OPERATION, &span.name));
+    if let Some(namespace) = &span.workload.namespace {
+        terms.push(term(NAMESPACE, namespace.as_str()));
+    }
     if let Some(workload) = &span.workload.workload {
         terms.push(term(WORKLOAD, workload.as_str()));
     }
@@ -141,6 +153,21 @@ fn add_terms(span: &Span, terms: &mut Vec<u32>) {
     for tag in &span.tags {
         terms.push(tag_term(&tag.key, &tag.value.to_string()));
     }
+}
+
+/// Terms of which a trace must have one: namespaces that are asked for, and such that the caller may read.
+pub(crate) fn namespace_terms(query: &TraceQuery) -> Vec<Vec<u32>> {
+    let of = |name: &Namespace| term(NAMESPACE, name.as_str());
+    let asked = query
+        .filter
+        .namespaces
+        .as_ref()
+        .map(|names| names.iter().map(of).collect());
+    let readable = match &query.scope {
+        Scope::All => None,
+        Scope::Namespaces(names) => Some(names.iter().map(of).collect()),
+    };
+    asked.into_iter().chain(readable).collect()
 }
 
 /// Terms that a trace must have to meet the conditions.

@@ -11,7 +11,7 @@ use vigla_sources::traces::{Span, Trace, TraceCursor, TraceId, TracePage, TraceQ
 use super::{
     TraceSettings,
     dictionary::Dictionary,
-    record::{Record, terms_of},
+    record::{Record, namespace_terms, terms_of},
     row::{Row, Text},
 };
 
@@ -132,7 +132,7 @@ impl Shelf {
     }
 
     pub(crate) fn search(&self, query: &TraceQuery) -> TracePage {
-        let terms = terms_of(&query.filter);
+        let (terms, one_of) = (terms_of(&query.filter), namespace_terms(query));
         let wanted = Wanted::new(query, &self.dictionary);
         let last = TraceCursor {
             start_ns: query.to_ns(),
@@ -151,7 +151,8 @@ impl Shelf {
             if key.start_ns < first_ns {
                 break;
             }
-            let covered = record.end_ns >= query.from_ns() && record.may_match(&query.filter, &terms);
+            let covered =
+                record.end_ns >= query.from_ns() && record.may_match(&query.filter, &terms, &one_of);
             if !covered || !record.rows().any(|row| wanted.is(&row, &self.dictionary)) {
                 continue;
             }
