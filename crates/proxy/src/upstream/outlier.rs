@@ -106,8 +106,9 @@ impl Outliers {
             return false;
         }
         let mut ejection = lock(&health.ejection);
-        let share = u64::from(self.ejected()) * 100;
-        if ejection.until.is_some() || share >= u64::from(rules.max_ejection_percent) * endpoints as u64 {
+        // As Envoy counts: with this one.
+        let share = (u64::from(self.ejected()) + 1) * 100;
+        if ejection.until.is_some() || share > u64::from(rules.max_ejection_percent) * endpoints as u64 {
             return false;
         }
         health.forget();
@@ -251,7 +252,7 @@ mod tests {
             let now = Instant::now();
             let last = ends
                 .iter()
-                .map(|end| outliers.record(&rules, &health, *end, 1, now))
+                .map(|end| outliers.record(&rules, &health, *end, 2, now))
                 .last();
             assert_eq!((last, health.is_ejected()), (Some(want), want), "{ends:?}");
         }
