@@ -43,6 +43,34 @@ pub struct Answer {
     /// All but the series.
     frame: Vec<u8>,
     place: Place,
+    order: Order,
+}
+
+/// Names of the labels of the series before, in their order: the next one's are nearly always the same.
+#[derive(Debug, Default)]
+struct Order(Vec<(Vec<u8>, Option<Label>)>);
+
+/// Labels that are remembered; a series has some twenty.
+const MAX_ORDER: usize = 64;
+
+impl Order {
+    /// The label with this name, which stands at this place among its series' labels.
+    fn find(&mut self, at: usize, name: &[u8]) -> Option<Label> {
+        match self.0.get_mut(at) {
+            Some((known, label)) if known == name => *label,
+            Some(entry) => {
+                *entry = (name.to_vec(), Label::find(name));
+                entry.1
+            }
+            None => {
+                let label = Label::find(name);
+                if at < MAX_ORDER && at == self.0.len() {
+                    self.0.push((name.to_vec(), label));
+                }
+                label
+            }
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -81,6 +109,7 @@ impl Answer {
             rest: Vec::new(),
             frame: Vec::with_capacity(256),
             place: Place::Head(Head::default()),
+            order: Order::default(),
         }
     }
 
@@ -108,7 +137,7 @@ impl Answer {
             };
             let mut at = 0;
             let ended = loop {
-                match step(&bytes[at..], after_one, self.query, table) {
+                match step(&bytes[at..], after_one, self.query, &mut self.order, table) {
                     Ok(Step::Series(read)) => (at, after_one) = (at + read, true),
                     Ok(Step::End(read)) => break Some(at + read),
                     Err(Stop::Short) => break None,
@@ -214,7 +243,13 @@ enum Step {
     End(usize),
 }
 
-fn step(bytes: &[u8], after_one: bool, query: MeshQuery, table: &mut Table) -> Result<Step, Stop> {
+fn step(
+    bytes: &[u8],
+    after_one: bool,
+    query: MeshQuery,
+    order: &mut Order,
+    table: &mut Table,
+) -> Result<Step, Stop> {
     let mut cursor = Cursor::new(bytes);
     if cursor.peek()? == b']' {
         cursor.expect(b']', "")?;
@@ -223,7 +258,7 @@ fn step(bytes: &[u8], after_one: bool, query: MeshQuery, table: &mut Table) -> R
     if after_one {
         cursor.expect(b',', "a comma between series is missing")?;
     }
-    let series = read_series(&mut cursor, bytes, query)?;
+    let series = read_series(&mut cursor, bytes, query, order)?;
     let read = cursor.at();
     match series {
         Some(series) => table.take(&series, query.is_total()),
@@ -237,6 +272,7 @@ fn read_series<'a>(
     cursor: &mut Cursor<'a>,
     bytes: &'a [u8],
     query: MeshQuery,
+    order: &mut Order,
 ) -> Result<Option<Series<'a>>, Stop> {
     let mut labels = [None; Label::ALL.len()];
     let (mut text, mut value) = (&bytes[..0], None);
@@ -255,11 +291,11 @@ fn read_series<'a>(
                 if cursor.peek()? == b'}' {
                     cursor.expect(b'}', "")?;
                 } else {
-                    loop {
+                    for at in 0.. {
                         let name = cursor.string()?;
                         cursor.expect(b':', "a colon is missing")?;
                         let worth = cursor.string()?;
-                        if let Some(label) = Label::find(name.bytes) {
+                        if let Some(label) = order.find(at, name.bytes) {
                             labels[label as usize] = Some(worth);
                         } else if name.bytes == FAMILY.as_bytes() {
                             family = Family::find(worth.bytes);
