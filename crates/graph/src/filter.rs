@@ -50,6 +50,11 @@ impl View {
     }
 }
 
+/// The one node that stands for all that the caller may not read.
+pub(crate) fn hidden() -> Id {
+    id::node(NodeKind::Unknown, None, None, "hidden", None)
+}
+
 struct Censor<'a> {
     scope: &'a Scope,
     view: &'a View,
@@ -63,13 +68,9 @@ impl Censor<'_> {
             .is_none_or(|namespace| self.scope.allows(namespace.as_str()))
     }
 
-    fn hidden() -> Id {
-        id::node(NodeKind::Unknown, None, None, "hidden", None)
-    }
-
     fn node(&self, id: Id) -> Node {
         let Some(node) = self.view.nodes.get(&id).filter(|node| self.shows(node)) else {
-            return Node::new(Self::hidden(), NodeKind::Unknown);
+            return Node::new(hidden(), NodeKind::Unknown);
         };
         let mut node = node.clone();
         node.guess
@@ -97,8 +98,8 @@ impl Censor<'_> {
         self.side(&mut edge.shown);
         edge.why.retain(|why| self.tells_nothing_hidden(why));
         if !(source && target) {
-            edge.source = if source { edge.source } else { Self::hidden() };
-            edge.target = if target { edge.target } else { Self::hidden() };
+            edge.source = if source { edge.source } else { hidden() };
+            edge.target = if target { edge.target } else { hidden() };
             let service = edge.services.first().filter(|_| self.view.grain == Grain::Finest);
             edge.id = id::edge(edge.source, edge.target, edge.protocol, service);
         }

@@ -11,6 +11,7 @@ mod ends;
 mod facts;
 mod few;
 mod filter;
+mod find;
 #[cfg(test)]
 mod fixtures;
 mod health;
@@ -28,6 +29,7 @@ mod view;
 pub use diff::{Changes, ViewDelta, apply, diff};
 pub use facts::MeshFacts;
 pub use few::Few;
+pub use find::{About, FIND_WORDS, Find, FindError, FindWord, Found, MAX_FIND, Unit};
 pub use identities::{HostFacts, Identities, Unidentified, WorkloadFacts};
 pub use live::Graph;
 pub use quotient::quotient;
