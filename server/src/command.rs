@@ -1,6 +1,8 @@
 //! The command line of `vigla`.
 
+pub mod console;
 pub mod demo;
+pub mod graph;
 pub mod scenario;
 pub mod serve;
 
@@ -23,6 +25,8 @@ enum Command {
     Demo(Box<demo::Arguments>),
     /// Shows a mesh from the sources that a settings file names.
     Serve(serve::Arguments),
+    /// Prints the traffic map of a running console: as text for other programs, or as a picture.
+    Graph(graph::Arguments),
 }
 
 impl Arguments {
@@ -31,6 +35,7 @@ impl Arguments {
         let result = match self.command {
             Command::Demo(arguments) => demo::run(*arguments),
             Command::Serve(arguments) => serve::run(arguments),
+            Command::Graph(arguments) => graph::run(&arguments),
         };
         match result {
             Ok(()) => ExitCode::SUCCESS,

@@ -8,9 +8,9 @@ use std::{
 
 use vigla_api::{
     Degraded, GraphQuery,
-    convert::{Include, UnknownInclude, write_delta, write_graph},
+    convert::{Include, UnknownInclude, found_body, write_delta, write_graph},
 };
-use vigla_graph::{BoxKind, Grain, View, quotient};
+use vigla_graph::{BoxKind, Find, Grain, View, quotient};
 use vigla_model::{Namespace, Scope, Timestamp, Window};
 
 use crate::{caller::Caller, error::ApiError, live::Frame};
@@ -26,6 +26,8 @@ pub struct Question {
     /// Window over which traffic is counted.
     pub window: Window,
     include: Include,
+    find: Option<Find>,
+    hide: Option<Find>,
 }
 
 impl Question {
@@ -42,6 +44,8 @@ impl Question {
             boxes: query.boxes.as_deref().map(parse_boxes).transpose()?,
             window: parse_window(query.window.as_deref())?,
             include: include.map_err(|error: UnknownInclude| ApiError::BadParameter(error.to_string()))?,
+            find: parse_find("find", query.find.as_deref())?,
+            hide: parse_find("hide", query.hide.as_deref())?,
         };
         Ok((question, query.at.as_deref().map(parse_time).transpose()?))
     }
@@ -58,6 +62,8 @@ impl Question {
                 idle: true,
                 ..Include::default()
             },
+            find: None,
+            hide: None,
         }
     }
 
@@ -72,15 +78,27 @@ impl Question {
         if !self.include.idle {
             view = view.without_idle();
         }
+        if let Some(hide) = &self.hide {
+            view = view.hide(&hide.find(&view, self.namespaces.as_ref()));
+        }
         if let Some(kinds) = &self.boxes {
             view.keep_boxes(kinds);
         }
         view
     }
 
+    /// Whether something is looked for.
+    pub fn finds(&self) -> bool {
+        self.find.is_some()
+    }
+
     /// The answer as a body.
     pub fn body(&self, view: &View, revision: &str, degraded: &[Degraded]) -> vigla_api::Graph {
-        write_graph(view, revision, self.include, degraded.to_vec())
+        let found = self.find.as_ref();
+        vigla_api::Graph {
+            found: found.map(|find| found_body(&find.find(view, self.namespaces.as_ref()))),
+            ..write_graph(view, revision, self.include, degraded.to_vec())
+        }
     }
 
     /// The answer encoded.
@@ -117,6 +135,12 @@ fn parse_grain(text: &str) -> Result<Grain, ApiError> {
             "`view` takes finest, app, versioned_app, workload and service, not `{other}`"
         ))),
     }
+}
+
+fn parse_find(name: &str, text: Option<&str>) -> Result<Option<Find>, ApiError> {
+    let text = text.map(str::trim).filter(|text| !text.is_empty());
+    let find = text.map(Find::parse).transpose();
+    find.map_err(|error| ApiError::BadParameter(format!("`{name}`: {error}")))
 }
 
 fn parse_boxes(text: &str) -> Result<BTreeSet<BoxKind>, ApiError> {
@@ -191,5 +215,6 @@ mod tests {
         assert!(with(|q| q.include = Some("idle,all".into())).contains("`all`"));
         assert!(with(|q| q.at = Some("yesterday".into())).contains("`yesterday`"));
         assert!(with(|q| q.boxes = Some("zone".into())).contains("`zone`"));
+        assert!(with(|q| q.hide = Some("idle or".into())).contains("`hide`"));
     }
 }

@@ -1,18 +1,27 @@
 //! What every request passes: the Host allow-list, the cross-site check of writes, bounds, and the headers that
 //! tell browsers what a page of this console may do.
 
+use std::time::Duration;
+
 use axum::{
-    body::{Body, to_bytes},
+    body::Body,
     extract::Request,
     http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header, uri::Authority},
     middleware::Next,
     response::{IntoResponse, Response},
 };
 
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt;
+
 use crate::error::ApiError;
 
 /// A scenario's body is `{"step": n}`; nothing larger is taken anywhere yet.
 const MAX_BODY: usize = 64 * 1024;
+/// A body over the bound is read up to here so that its sender gets an answer: some file, sent by mistake.
+const MAX_PASSED: usize = 64 << 20;
+/// The longest that a body may take; 64 KiB come over the slowest line in a second.
+const READING: Duration = Duration::from_secs(10);
 /// Query strings are names and lists of namespaces; 8 KiB hold a thousand of them.
 const MAX_QUERY: usize = 8 * 1024;
 
@@ -59,9 +68,7 @@ async fn admit(request: Request) -> Result<Request, ApiError> {
     }
     // Bodies are small and read whole here, so that a slow or endless one never reaches a handler.
     let (parts, body) = request.into_parts();
-    let bytes = to_bytes(body, MAX_BODY)
-        .await
-        .map_err(|_| ApiError::TooLarge(MAX_BODY))?;
+    let bytes = read(body).await?;
     if writes && !bytes.is_empty() && !is_json(&parts.headers) {
         return Err(ApiError::UnsupportedBody);
     }
@@ -110,6 +117,36 @@ fn check_same_site(headers: &HeaderMap) -> Result<(), ApiError> {
             Ok(())
         }
         (Some(_), _) => Err(ApiError::CrossSite),
+    }
+}
+
+/// Reads a body up to its bound. What is over it is read too and thrown away, for as long as anybody sends that much
+/// by mistake: a caller whose connection is closed while it still sends never sees the answer.
+async fn read(mut body: Body) -> Result<Bytes, ApiError> {
+    let mut whole = BytesMut::new();
+    let mut passed = 0;
+    let reading = async {
+        while let Some(frame) = body.frame().await {
+            let data = frame.ok()?.into_data().unwrap_or_default();
+            passed += data.len();
+            if passed <= MAX_BODY {
+                whole.extend_from_slice(&data);
+            } else if passed > MAX_PASSED {
+                break;
+            }
+        }
+        Some(())
+    };
+    let read = tokio::time::timeout(READING, reading).await;
+    if passed > MAX_BODY {
+        return Err(ApiError::TooLarge(MAX_BODY));
+    }
+    match read {
+        Ok(Some(())) => Ok(whole.freeze()),
+        Ok(None) | Err(_) => Err(ApiError::BadParameter(format!(
+            "the body did not come whole within {} s",
+            READING.as_secs()
+        ))),
     }
 }
 

@@ -30,6 +30,7 @@ pub fn router(state: AppState) -> Router {
         .route("/status", get(status::get_status))
         .route("/graph", get(graph::get_graph))
         .route("/graph/stream", get(graph::get_graph_stream))
+        .route("/graph/export", get(graph::get_graph_export))
         .route("/namespaces", get(objects::get_namespaces))
         .route("/services", get(objects::get_services))
         .route("/workloads", get(objects::get_workloads))

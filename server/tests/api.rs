@@ -531,3 +531,55 @@ async fn spans_of_other_namespaces_are_withheld_and_counted() {
         .await;
     assert_eq!(hidden["items"], json!([]));
 }
+
+#[tokio::test]
+async fn what_is_looked_for_is_found_and_what_is_hidden_is_gone() {
+    let console = Console::start(Scope::All).await;
+    let (_, graph) = console.get("/api/v1/graph?find=name%20%3D%20reviews-v1").await;
+    assert_eq!(graph["found"]["nodes"].as_array().unwrap().len(), 1, "{graph}");
+    assert_eq!(graph["found"]["edges"], json!([]));
+    let (_, graph) = console.get("/api/v1/graph?hide=name%20%3D%20reviews-v1").await;
+    assert_eq!((&graph["nodes"], &graph["edges"]), (&json!([]), &json!([])));
+    let (status, problem) = console.get("/api/v1/graph?hide=nmae%20%3D%20x").await;
+    assert_eq!(status, 400);
+    assert!(
+        problem["detail"]
+            .as_str()
+            .unwrap()
+            .contains("did you mean `name`"),
+        "{problem}"
+    );
+}
+
+#[tokio::test]
+async fn the_map_goes_out_in_the_languages_of_others() {
+    let console = Console::start(Scope::All).await;
+    for (format, kind, word) in [
+        (
+            "csv",
+            "text/csv",
+            "bookinfo,productpage-v1,bookinfo,reviews-v1,http,",
+        ),
+        ("dot", "text/vnd.graphviz", "digraph"),
+        ("mermaid", "text/vnd.mermaid", "flowchart LR"),
+        ("svg", "image/svg+xml", "productpage-v1"),
+        ("json", "application/json", "\"revision\""),
+    ] {
+        let path = format!("/api/v1/graph/export?format={format}");
+        let answer = console
+            .send(asking("GET", &path).body(Body::empty()).unwrap())
+            .await;
+        assert_eq!(answer.status(), 200, "{format}");
+        assert!(
+            answer.headers()["content-type"]
+                .to_str()
+                .unwrap()
+                .starts_with(kind)
+        );
+        let body = to_bytes(answer.into_body(), 1 << 20).await.unwrap();
+        let body = String::from_utf8_lossy(&body);
+        assert!(body.contains(word), "{format}: {body}");
+    }
+    let (status, _) = console.get("/api/v1/graph/export?format=png").await;
+    assert_eq!(status, 400);
+}

@@ -13,7 +13,9 @@ use std::str::FromStr;
 use thiserror::Error;
 
 pub use read::{read_delta, read_graph};
-pub use write::{health_body, object_body, place_body, traffic_body, why_body, write_delta, write_graph};
+pub use write::{
+    found_body, health_body, object_body, place_body, traffic_body, why_body, write_delta, write_graph,
+};
 
 /// What a caller wants beside the usual (`include=buckets,counters,idle`).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]

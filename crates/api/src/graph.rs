@@ -22,6 +22,19 @@ pub struct Graph {
     pub boxes: Vec<GroupBox>,
     /// Sources that could not give their part.
     pub degraded: Vec<Degraded>,
+    /// What the query's `find` matches.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub found: Option<Found>,
+}
+
+/// What a find expression matches, by id.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Found {
+    /// Nodes.
+    pub nodes: Vec<String>,
+    /// Edges.
+    pub edges: Vec<String>,
 }
 
 /// A node.

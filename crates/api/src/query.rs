@@ -27,6 +27,16 @@ pub struct GraphQuery {
     /// (raw counters).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub include: Option<String>,
+    /// Find expression such as `error > 1 % and ns = bookinfo`: the answer's `found` says what it matches. Not for
+    /// streams.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub find: Option<String>,
+    /// Find expression: what it matches is left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hide: Option<String>,
+    /// `GET /api/v1/graph/export` only: `json`, `csv`, `dot`, `mermaid` or `svg`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub format: Option<String>,
 }
 
 /// Lists of services, workloads and apps.

@@ -226,6 +226,19 @@ pub struct RouteMatch {
     pub query: Vec<QueryMatch>,
 }
 
+impl RouteMatch {
+    /// The paths that it takes, as one name such as `/reviews*`; `None` when it takes every path.
+    pub fn path_name(&self) -> Option<Arc<str>> {
+        match &self.path {
+            PathMatch::Any => None,
+            PathMatch::Exact(path) => Some(path.clone()),
+            PathMatch::Prefix(path) | PathMatch::SegmentPrefix(path) if &**path == "/" => None,
+            PathMatch::Prefix(path) | PathMatch::SegmentPrefix(path) => Some(format!("{path}*").into()),
+            PathMatch::Regex(pattern) => Some(pattern.as_str().into()),
+        }
+    }
+}
+
 /// How a path is matched.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub enum PathMatch {

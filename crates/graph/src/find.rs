@@ -14,7 +14,11 @@ mod parse;
 mod tests;
 mod words;
 
-use std::collections::BTreeSet;
+use std::{
+    collections::BTreeSet,
+    hash::{Hash, Hasher},
+    sync::Arc,
+};
 
 use thiserror::Error;
 use vigla_model::Namespace;
@@ -27,10 +31,25 @@ pub use words::{About, FIND_WORDS, FindWord, Unit};
 pub const MAX_FIND: usize = 1000;
 
 /// An expression that can be asked of any view.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Find {
-    expression: parse::Expression,
+    text: Arc<str>,
+    expression: Arc<parse::Expression>,
     about: About,
+}
+
+impl PartialEq for Find {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl Eq for Find {}
+
+impl Hash for Find {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.text.hash(state);
+    }
 }
 
 /// Why a text is no expression.
@@ -59,8 +78,9 @@ impl Find {
     /// When it is none, with the place of the first character that does not fit.
     pub fn parse(text: &str) -> Result<Self, FindError> {
         parse::parse(text).map(|expression| Self {
+            text: text.into(),
             about: expression.about(),
-            expression,
+            expression: Arc::new(expression),
         })
     }
 

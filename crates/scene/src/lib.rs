@@ -9,6 +9,7 @@ mod build;
 mod camera;
 mod card;
 mod edge;
+mod export;
 pub mod format;
 mod hit;
 mod icon;
@@ -22,6 +23,7 @@ mod table;
 
 pub use build::{Options, build};
 pub use camera::Camera;
+pub use export::{to_csv, to_dot, to_mermaid};
 pub use icon::Icon;
 pub use input::build_input;
 pub use measure::{Measure, TableMeasure, Weight, cut};

@@ -1,6 +1,6 @@
 //! A view of Bookinfo through layout and scene.
 
-mod sample;
+pub(crate) mod sample;
 
 use vigla_graph::View;
 use vigla_layout::{Point, Rect, layout};

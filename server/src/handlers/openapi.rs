@@ -14,6 +14,7 @@ use utoipa::OpenApi;
         super::status::get_status,
         super::graph::get_graph,
         super::graph::get_graph_stream,
+        super::graph::get_graph_export,
         super::objects::get_namespaces,
         super::objects::get_services,
         super::objects::get_workloads,

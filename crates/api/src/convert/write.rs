@@ -1,14 +1,14 @@
 //! Views to bodies.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
-use vigla_graph::{self as graph, Grain, Side, View, ViewDelta};
+use vigla_graph::{self as graph, Grain, Id, Side, View, ViewDelta};
 use vigla_model::{Histogram, ISTIO_BOUNDS_MS, Ratio};
 
 use super::Include;
 use crate::{
-    ByReporter, BytesPerSecond, Change, Counters, Degraded, Edge, Graph, GraphDelta, GroupBox, Guess, Health,
-    Latency, Node, ObjectRef, Place, Principals, Response, Traffic, Why, format_time,
+    ByReporter, BytesPerSecond, Change, Counters, Degraded, Edge, Found, Graph, GraphDelta, GroupBox, Guess,
+    Health, Latency, Node, ObjectRef, Place, Principals, Response, Traffic, Why, format_time,
 };
 
 /// The body of a view. Idle parts are left out unless they are included.
@@ -30,6 +30,16 @@ pub fn write_graph(view: &View, revision: &str, include: Include, degraded: Vec<
         edges: view.edges.values().map(|edge| writer.edge(edge)).collect(),
         boxes: view.boxes.values().map(group).collect(),
         degraded,
+        found: None,
+    }
+}
+
+/// The body of what an expression found.
+pub fn found_body(found: &vigla_graph::Found) -> Found {
+    let ids = |ids: &BTreeSet<Id>| ids.iter().map(ToString::to_string).collect();
+    Found {
+        nodes: ids(&found.nodes),
+        edges: ids(&found.edges),
     }
 }
 
@@ -187,7 +197,7 @@ fn principals(edge: &graph::Edge) -> Principals {
         let sides = [edge.by_source.as_ref(), edge.by_destination.as_ref()]
             .into_iter()
             .flatten();
-        let set: std::collections::BTreeSet<String> = sides.flat_map(of).map(ToString::to_string).collect();
+        let set: BTreeSet<String> = sides.flat_map(of).map(ToString::to_string).collect();
         set.into_iter().collect()
     };
     Principals {

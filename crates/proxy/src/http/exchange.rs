@@ -96,7 +96,7 @@ pub(crate) async fn exchange(
     if let Some((table, Decision::Route(matched))) = &decision {
         record.route_name = Some(matched.route.name.clone());
         if let Some(request) = record.trace.as_mut().and_then(|trace| trace.request.as_mut()) {
-            request.route_path = matched.route.matches.path.clone();
+            request.route_path = matched.route.matches.path_name();
             request.route = Some(matched.route.name.clone());
             request.origin.clone_from(&matched.route.origin);
         }

@@ -11,7 +11,7 @@ use opentelemetry_proto::tonic::{
     common::v1::{AnyValue, KeyValue, any_value::Value},
     trace::v1::{Span, Status, span::SpanKind, status::StatusCode},
 };
-use vigla_dataplane::{PathMatch, Tracing};
+use vigla_dataplane::Tracing;
 use vigla_model::{Namespace, Origin, PeerIdentity, ResponseFlags, WorkloadName};
 
 /// The two ends of a call.
@@ -35,8 +35,8 @@ pub(crate) struct Request {
     pub(crate) is_tls: bool,
     pub(crate) is_grpc: bool,
     pub(crate) caller_address: Option<SocketAddr>,
-    /// How the route matches paths: of all names that the path could have, the one that is not one a request.
-    pub(crate) route_path: PathMatch,
+    /// What the route takes of all paths, as a name: there are few of them, unlike paths of requests.
+    pub(crate) route_path: Option<Arc<str>>,
     pub(crate) route: Option<Arc<str>>,
     /// The rule that made the route.
     pub(crate) origin: Option<Origin>,
@@ -119,7 +119,7 @@ impl Finished {
         {
             return path.path().trim_start_matches('/').to_owned();
         }
-        match pattern(&request.route_path) {
+        match &request.route_path {
             Some(path) => format!("{} {path}", request.method),
             None => request.method.to_string(),
         }
@@ -171,7 +171,7 @@ impl Finished {
         }
         out.optional("user_agent.original", header(&request.user_agent));
         out.optional("guid:x-request-id", header(&request.request_id));
-        out.optional("http.route", pattern(&request.route_path));
+        out.optional("http.route", request.route_path.as_deref().map(str::to_owned));
         out.number(
             "http.response.status_code",
             (side.status != 0).then(|| side.status.into()),
@@ -230,17 +230,6 @@ fn describe(origin: &Origin) -> String {
     )
     .trim_end()
     .to_owned()
-}
-
-/// The path of a route as a name; `None` when it takes every path.
-fn pattern(path: &PathMatch) -> Option<String> {
-    match path {
-        PathMatch::Any => None,
-        PathMatch::Exact(path) => Some(path.to_string()),
-        PathMatch::Prefix(path) | PathMatch::SegmentPrefix(path) if &**path == "/" => None,
-        PathMatch::Prefix(path) | PathMatch::SegmentPrefix(path) => Some(format!("{path}*")),
-        PathMatch::Regex(pattern) => Some(pattern.as_str().to_owned()),
-    }
 }
 
 struct Attributes(Vec<KeyValue>);

@@ -10,7 +10,7 @@ use vigla_graph::{
 use vigla_model::{Histogram, Namespace, Protocol, ResponseFlags, Timestamp, WorkloadName};
 
 /// Ids are made of names here, so that tests can ask for them.
-pub(super) fn id_of(name: &str) -> Id {
+pub(crate) fn id_of(name: &str) -> Id {
     Id(name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
     }))
@@ -80,7 +80,7 @@ impl Builder {
     }
 }
 
-pub(super) fn bookinfo() -> View {
+pub(crate) fn bookinfo() -> View {
     let mut build = Builder(View {
         grain: Grain::Workload,
         at: Timestamp(1_792_500_000_000),
@@ -133,7 +133,7 @@ pub(super) fn bookinfo() -> View {
 }
 
 /// Bookinfo with a box around the versions of reviews.
-pub(super) fn bookinfo_by_app() -> View {
+pub(crate) fn bookinfo_by_app() -> View {
     let mut view = bookinfo();
     let id = id_of("box reviews");
     let parent = Some(id_of("box bookinfo"));
@@ -153,7 +153,7 @@ pub(super) fn bookinfo_by_app() -> View {
 }
 
 /// Nineteen apps in four namespaces: one failing, three degraded, plain text, refused, unknown, TCP, no traffic.
-pub(super) fn shop() -> View {
+pub(crate) fn shop() -> View {
     use vigla_graph::Badge::{Authorization, Breaker, Mirror, Retry, Route, Timeout};
     let mut build = Builder(View {
         grain: Grain::Workload,
