@@ -4,6 +4,7 @@ use std::{net::SocketAddr, rc::Rc};
 
 use http::HeaderValue;
 use vigla_dataplane::{ConnectionFacts, Direction};
+use vigla_model::PeerIdentity;
 
 use crate::{
     http::{HeadWatch, Version},
@@ -16,6 +17,8 @@ pub(crate) struct Downstream {
     pub(crate) worker: Rc<Worker>,
     pub(crate) chain: Rc<Chain>,
     pub(crate) direction: Direction,
+    /// Who this proxy is.
+    pub(crate) local: PeerIdentity,
     /// Number of the listener's labels.
     pub(crate) telemetry: u32,
     /// Number of the listener's own service, for requests that no route names one for.

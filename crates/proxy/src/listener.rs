@@ -316,6 +316,7 @@ fn describe(
         worker: Rc::clone(worker),
         chain,
         direction: listener.direction,
+        local: telemetry.local.clone(),
         telemetry: worker.metrics.telemetry(telemetry),
         listener_service: worker.metrics.service(&telemetry.service),
         caller,

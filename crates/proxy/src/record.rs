@@ -167,6 +167,7 @@ impl Record {
         if let Some(span_id) = trace.server_span {
             self.downstream.worker.spans.add(Finished {
                 tracing: trace.tracing.clone(),
+                local: self.downstream.local.clone(),
                 kind: Kind::Server,
                 trace_id: trace.trace_id,
                 span_id,
@@ -183,6 +184,7 @@ impl Record {
     fn add_span(&self, trace: &Trace, one: &Try, request: &Request, side: Side) {
         self.downstream.worker.spans.add(Finished {
             tracing: trace.tracing.clone(),
+            local: self.downstream.local.clone(),
             kind: Kind::Client,
             trace_id: trace.trace_id,
             span_id: one.span,

@@ -68,6 +68,8 @@ pub(crate) struct Side {
 /// A span that has ended now.
 pub(crate) struct Finished {
     pub(crate) tracing: Tracing,
+    /// Whose proxy it was.
+    pub(crate) local: PeerIdentity,
     pub(crate) kind: Kind,
     pub(crate) trace_id: u128,
     pub(crate) span_id: u64,
@@ -145,7 +147,22 @@ impl Finished {
 
     fn attributes(&self) -> Vec<KeyValue> {
         let (request, side) = (&self.request, &self.side);
-        let mut out = Attributes(Vec::with_capacity(24));
+        let mut out = Attributes(Vec::with_capacity(28));
+        let local = &self.local;
+        // Istio's names, which its own proxies write too.
+        out.optional("istio.workload", local.workload.as_ref().map(ToString::to_string));
+        out.optional(
+            "istio.namespace",
+            local.namespace.as_ref().map(ToString::to_string),
+        );
+        out.optional(
+            "istio.canonical_service",
+            local.app.as_ref().map(ToString::to_string),
+        );
+        out.optional(
+            "istio.canonical_revision",
+            local.version.as_ref().map(ToString::to_string),
+        );
         out.text("http.request.method", request.method.as_str());
         out.text(
             "network.protocol.version",
