@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tokio::sync::watch;
-use vigla_config::{Change, Object, changes};
+use vigla_config::{Change, Instance, Object, changes};
 
 /// Something in a file that cannot be used: where, what is wrong and what to do.
 pub use vigla_config::ReadError as ConfigError;
@@ -26,6 +26,8 @@ pub struct ConfigState {
     pub files: Vec<Arc<ConfigFile>>,
     /// What is wrong with files whose newest text is broken: the last good one stays in `files`.
     pub errors: Vec<ConfigError>,
+    /// Running instances, where the source knows them: a cluster does, files do not.
+    pub instances: Vec<Arc<Instance>>,
 }
 
 /// One file of the mesh's config.

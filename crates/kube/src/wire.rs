@@ -1,0 +1,349 @@
+//! Lists and watches as the API server speaks them. Bodies, lines and silences have a bound.
+//!
+//! `kube` brings the connection, the credentials and their renewal. Its own lists are read through a tree that holds
+//! every field of a page first; here each object is read straight into the few fields that count.
+
+use std::{fmt, time::Duration};
+
+use http::{Request, StatusCode};
+use http_body_util::{BodyExt, Limited};
+use kube::{Client, client::Body};
+use serde::{Deserialize, de::DeserializeOwned};
+use thiserror::Error;
+use tokio::time::timeout;
+
+/// Objects in a page of a list: some 6 MB of pods.
+const PAGE: usize = 500;
+/// A page. Lists that must come whole, because their pages expire, may be much larger.
+const MAX_PAGE_BYTES: usize = 512 << 20;
+/// One event of a watch: the API server takes objects of 1.5 MiB, which grow by what it manages itself.
+const MAX_LINE_BYTES: usize = 16 << 20;
+/// What the server says about a refusal.
+const MAX_REFUSAL_BYTES: usize = 64 << 10;
+/// An answer begins within this time.
+const ANSWER: Duration = Duration::from_secs(15);
+/// A page is there within this time.
+const WHOLE: Duration = Duration::from_secs(60);
+/// The server ends a watch after this time, and it is opened again where it ended.
+const WATCH_SECONDS: u64 = 60;
+/// A watch that stays silent for longer is dead, whatever the connection says.
+const SILENCE: Duration = Duration::from_secs(WATCH_SECONDS + 10);
+
+/// Why the API server gave no answer that can be used.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub(crate) enum WireError {
+    /// There is no such kind.
+    #[error("the API server does not know this kind")]
+    Absent,
+    /// What a watch or a list should go on from is too old.
+    #[error("the version to go on from has expired")]
+    Expired,
+    /// It says no.
+    #[error("{0}")]
+    Refused(Refusal),
+    /// It cannot be reached.
+    #[error("the API server cannot be reached: {0}")]
+    Unreachable(String),
+    /// It says something that nobody understands.
+    #[error("the API server's answer cannot be read: {0}")]
+    Unreadable(String),
+}
+
+/// A `Status` of the API server.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+pub(crate) struct Refusal {
+    #[serde(default)]
+    pub(crate) code: u16,
+    #[serde(default)]
+    pub(crate) message: String,
+    #[serde(default)]
+    pub(crate) reason: String,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.code {
+            401 => f.write_str(
+                "401: the API server does not accept the credentials; renew those of the kubeconfig",
+            ),
+            403 => write!(f, "403: {}; allow `list` and `watch`", self.message),
+            code => write!(f, "{code}: {}", self.message),
+        }
+    }
+}
+
+impl From<Refusal> for WireError {
+    fn from(refusal: Refusal) -> Self {
+        match (refusal.code, refusal.reason.as_str()) {
+            (404, _) => Self::Absent,
+            (410, _) | (_, "Expired" | "Gone") => Self::Expired,
+            _ => Self::Refused(refusal),
+        }
+    }
+}
+
+/// One page of a list.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Page<T> {
+    #[serde(default)]
+    pub(crate) metadata: PageMeta,
+    #[serde(default = "Vec::new")]
+    pub(crate) items: Vec<T>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct PageMeta {
+    #[serde(default)]
+    pub(crate) resource_version: String,
+    #[serde(default)]
+    pub(crate) r#continue: String,
+}
+
+/// One event of a watch.
+#[derive(Debug)]
+pub(crate) enum Event<T> {
+    Put(T),
+    Remove(T),
+    /// Everything up to this version has been told.
+    Bookmark {
+        version: String,
+        initial_end: bool,
+    },
+}
+
+#[derive(Deserialize)]
+struct Head {
+    r#type: String,
+}
+
+#[derive(Deserialize)]
+struct Told<T> {
+    object: T,
+}
+
+#[derive(Deserialize)]
+struct Marked {
+    metadata: MarkedMeta,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct MarkedMeta {
+    resource_version: String,
+    #[serde(default)]
+    annotations: Option<std::collections::BTreeMap<String, String>>,
+}
+
+/// Reads one line of a watch.
+pub(crate) fn read_event<T: DeserializeOwned>(line: &[u8]) -> Result<Event<T>, WireError> {
+    fn object<T: DeserializeOwned>(line: &[u8]) -> Result<T, WireError> {
+        serde_json::from_slice::<Told<T>>(line)
+            .map(|body| body.object)
+            .map_err(unreadable)
+    }
+    let head: Head = match serde_json::from_slice(line) {
+        Ok(head) => head,
+        // Some servers end a stream with a bare `Status`.
+        Err(error) => {
+            return Err(match serde_json::from_slice::<Refusal>(line) {
+                Ok(refusal) if refusal.code > 0 => refusal.into(),
+                _ => unreadable(error),
+            });
+        }
+    };
+    match head.r#type.as_str() {
+        "ADDED" | "MODIFIED" => object(line).map(Event::Put),
+        "DELETED" => object(line).map(Event::Remove),
+        "BOOKMARK" => {
+            let mark: Marked = object(line)?;
+            let initial_end = mark
+                .metadata
+                .annotations
+                .is_some_and(|annotations| annotations.contains_key("k8s.io/initial-events-end"));
+            Ok(Event::Bookmark {
+                version: mark.metadata.resource_version,
+                initial_end,
+            })
+        }
+        "ERROR" => Err(object::<Refusal>(line)?.into()),
+        other => Err(WireError::Unreadable(format!("a watch has no events `{other}`"))),
+    }
+}
+
+fn unreadable(error: impl fmt::Display) -> WireError {
+    WireError::Unreadable(error.to_string())
+}
+
+/// The API server.
+#[derive(Clone)]
+pub(crate) struct Server {
+    client: Client,
+}
+
+impl Server {
+    pub(crate) fn new(client: Client) -> Self {
+        Self { client }
+    }
+
+    /// Asks for something small, whole.
+    pub(crate) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, WireError> {
+        let body = self.open(path).await?;
+        let bytes = whole(body, MAX_PAGE_BYTES).await?;
+        serde_json::from_slice(&bytes).map_err(unreadable)
+    }
+
+    /// One page of a list; `whole` asks for all of it at once.
+    pub(crate) async fn list<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        from: &str,
+        whole: bool,
+    ) -> Result<Page<T>, WireError> {
+        let query = match (whole, from) {
+            (true, _) => path.to_owned(),
+            (false, "") => format!("{path}?limit={PAGE}"),
+            // The server gives them as plain letters and digits.
+            (false, from) => format!("{path}?limit={PAGE}&continue={from}"),
+        };
+        self.get(&query).await
+    }
+
+    /// A watch from a version on.
+    pub(crate) async fn watch(&self, path: &str, version: &str) -> Result<Lines, WireError> {
+        let query = format!(
+            "{path}?watch=true&allowWatchBookmarks=true&timeoutSeconds={WATCH_SECONDS}&resourceVersion={version}"
+        );
+        Ok(Lines::new(self.open(&query).await?))
+    }
+
+    /// A watch that begins with everything there is.
+    pub(crate) async fn stream(&self, path: &str) -> Result<Lines, WireError> {
+        let query = format!(
+            "{path}?watch=true&allowWatchBookmarks=true&timeoutSeconds={WATCH_SECONDS}&sendInitialEvents=true\
+             &resourceVersionMatch=NotOlderThan"
+        );
+        Ok(Lines::new(self.open(&query).await?))
+    }
+
+    async fn open(&self, path: &str) -> Result<Body, WireError> {
+        let request = Request::get(path)
+            .header(http::header::ACCEPT, "application/json")
+            .body(Body::empty())
+            .map_err(unreadable)?;
+        let response = timeout(ANSWER, self.client.send(request))
+            .await
+            .map_err(|_| WireError::Unreachable(format!("no answer within {ANSWER:?}")))?
+            .map_err(|error| WireError::Unreachable(chain(&error)))?;
+        let status = response.status();
+        if status == StatusCode::OK {
+            return Ok(response.into_body());
+        }
+        let body = whole(response.into_body(), MAX_REFUSAL_BYTES)
+            .await
+            .unwrap_or_default();
+        let mut refusal: Refusal = serde_json::from_slice(&body).unwrap_or_default();
+        if refusal.message.is_empty() {
+            refusal.message = status.canonical_reason().unwrap_or("no reason given").to_owned();
+        }
+        refusal.code = status.as_u16();
+        Err(refusal.into())
+    }
+}
+
+/// An error with its causes; some layers repeat what is below them.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(next) = cause {
+        let said = next.to_string();
+        if !text.contains(&said) {
+            text = format!("{text}: {said}");
+        }
+        cause = next.source();
+    }
+    text
+}
+
+async fn whole(body: Body, most: usize) -> Result<Vec<u8>, WireError> {
+    let collected = timeout(WHOLE, Limited::new(body, most).collect()).await;
+    let collected =
+        collected.map_err(|_| WireError::Unreachable(format!("the answer did not end within {WHOLE:?}")))?;
+    let collected = collected.map_err(|error| WireError::Unreachable(chain(&*error)))?;
+    Ok(collected.to_bytes().into())
+}
+
+/// The lines of a watch.
+pub(crate) struct Lines {
+    body: Body,
+    buffer: Vec<u8>,
+    /// Bytes of the buffer that were given out.
+    used: usize,
+    /// Bytes of the buffer without an end of line.
+    searched: usize,
+}
+
+impl Lines {
+    fn new(body: Body) -> Self {
+        Self {
+            body,
+            buffer: Vec::new(),
+            used: 0,
+            searched: 0,
+        }
+    }
+
+    /// The next line; `None` when the server has ended the watch.
+    pub(crate) async fn next(&mut self) -> Result<Option<&[u8]>, WireError> {
+        while self.fill().await? {
+            let (start, end) = (self.used, self.searched);
+            (self.used, self.searched) = (end + 1, end + 1);
+            if !self.buffer[start..end].trim_ascii().is_empty() {
+                return Ok(Some(&self.buffer[start..end]));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Waits for the next line without taking it: `searched` is where it ends. Whether there is one.
+    pub(crate) async fn fill(&mut self) -> Result<bool, WireError> {
+        loop {
+            let newline = self.buffer[self.searched..]
+                .iter()
+                .position(|&byte| byte == b'\n');
+            if let Some(length) = newline {
+                self.searched += length;
+                return Ok(true);
+            }
+            self.buffer.drain(..self.used);
+            self.used = 0;
+            self.searched = self.buffer.len();
+            if self.buffer.is_empty() {
+                // One large object leaves no large buffer behind.
+                self.buffer.shrink_to(64 << 10);
+            }
+            if self.buffer.len() > MAX_LINE_BYTES {
+                return Err(WireError::Unreadable(format!(
+                    "an event has more than {MAX_LINE_BYTES} bytes"
+                )));
+            }
+            let frame = timeout(SILENCE, self.body.frame())
+                .await
+                .map_err(|_| WireError::Unreachable(format!("the watch was silent for {SILENCE:?}")))?;
+            match frame {
+                None if self.buffer.trim_ascii().is_empty() => return Ok(false),
+                None => {
+                    return Err(WireError::Unreachable(
+                        "the watch ended within an event".to_owned(),
+                    ));
+                }
+                Some(Ok(frame)) => {
+                    if let Ok(data) = frame.into_data() {
+                        self.buffer.extend_from_slice(&data);
+                    }
+                }
+                Some(Err(error)) => return Err(WireError::Unreachable(chain(&error))),
+            }
+        }
+    }
+}
