@@ -6,7 +6,7 @@ use serde::Deserialize;
 use tokio::{sync::Notify, sync::watch, time::timeout};
 
 use crate::{
-    board::{Board, Following},
+    board::Board,
     kinds::KINDS,
     wire::{Server, WireError},
 };
@@ -88,7 +88,7 @@ pub(crate) async fn run(
             Err(error) => {
                 for (index, served) in catalogue.borrow().iter().enumerate() {
                     if *served == Served::Unknown {
-                        board.note(index, Following::Failing(error.to_string()));
+                        board.note(index, error.following());
                     }
                 }
                 MISSING

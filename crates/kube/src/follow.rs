@@ -158,7 +158,7 @@ impl<S: Slim> Follower<S> {
                 }
                 WireError::Refused(_) | WireError::Unreachable(_) => self.fail(&error),
             }
-            let refused = is_denied(&error);
+            let refused = error.is_denied();
             // Kinds of one server do not ask in step.
             sleep(pause + Duration::from_millis(self.index as u64 * 5)).await;
             let longest = if refused { REFUSED_PAUSE } else { LONGEST_PAUSE };
@@ -168,13 +168,7 @@ impl<S: Slim> Follower<S> {
 
     fn fail(&self, error: &WireError) {
         tracing::debug!(kind = self.kind().kind, %error, "a kind of the API server cannot be followed");
-        let told = error.to_string();
-        let following = if is_denied(error) {
-            Following::Refused(told)
-        } else {
-            Following::Failing(told)
-        };
-        self.board.note(self.index, following);
+        self.board.note(self.index, error.following());
     }
 
     /// Reads everything there is.
@@ -295,9 +289,4 @@ impl<S: Slim> Follower<S> {
             }
         }
     }
-}
-
-/// Whether only other rights would help.
-fn is_denied(error: &WireError) -> bool {
-    matches!(error, WireError::Refused(refusal) if matches!(refusal.code, 401 | 403))
 }

@@ -12,6 +12,8 @@ use serde::{Deserialize, de::DeserializeOwned};
 use thiserror::Error;
 use tokio::time::timeout;
 
+use crate::board::Following;
+
 /// Objects in a page of a list: some 6 MB of pods.
 const PAGE: usize = 500;
 /// A page. Lists that must come whole, because their pages expire, may be much larger.
@@ -47,6 +49,22 @@ pub(crate) enum WireError {
     /// It says something that nobody understands.
     #[error("the API server's answer cannot be read: {0}")]
     Unreadable(String),
+}
+
+impl WireError {
+    /// Whether only other rights would help.
+    pub(crate) fn is_denied(&self) -> bool {
+        matches!(self, Self::Refused(refusal) if matches!(refusal.code, 401 | 403))
+    }
+
+    /// How a kind is doing that ran into it.
+    pub(crate) fn following(&self) -> Following {
+        if self.is_denied() {
+            Following::Refused(self.to_string())
+        } else {
+            Following::Failing(self.to_string())
+        }
+    }
 }
 
 /// A `Status` of the API server.

@@ -2,6 +2,7 @@
 //! reads, so that no test repeats what the source believes.
 
 mod fake;
+mod real;
 
 use std::time::Duration;
 
