@@ -239,7 +239,7 @@ fn troubles(status: &[KindStatus]) -> Vec<ConfigError> {
     for kind in status {
         match &kind.following {
             Following::Failing(error) | Following::Refused(error) => {
-                kinds.entry(error).or_default().push(kind)
+                kinds.entry(error).or_default().push(kind);
             }
             Following::Starting => kinds.entry("not read yet").or_default().push(kind),
             Following::Absent | Following::Current => (),
