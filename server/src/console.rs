@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 use vigla_config::{MeshSettings, Snapshot};
 use vigla_demo::Demo;
+use vigla_kube::{KubeSettings, KubeSource};
 use vigla_sources::{
     ConfigSource, FolderSource, JaegerSource, MetricSource, outbound::Outbound, prometheus::PrometheusSource,
     traces::TraceSource,
@@ -113,7 +114,11 @@ pub fn demo(demo: Arc<Demo>, scope: ConsoleScope, shutdown: CancellationToken) -
 ///
 /// # Errors
 /// When a source cannot be opened.
-pub fn serve(settings: Settings, scope: ConsoleScope, shutdown: CancellationToken) -> anyhow::Result<Router> {
+pub async fn serve(
+    settings: Settings,
+    scope: ConsoleScope,
+    shutdown: CancellationToken,
+) -> anyhow::Result<Router> {
     let started = now();
     let prometheus = settings.prometheus.context("there is no source of numbers")?;
     let outbound = Outbound::new(prometheus.outbound)?;
@@ -137,7 +142,7 @@ pub fn serve(settings: Settings, scope: ConsoleScope, shutdown: CancellationToke
     let builder = Builder::new(Arc::new(|_, _| None), Arc::new(notes));
     let traces = settings.traces.jaeger.map(JaegerSource::open).transpose()?;
     let traces = traces.map(|source| Arc::new(source) as Arc<dyn TraceSource>);
-    let config = open_config(&settings.config)?;
+    let config = open_config(settings.kubernetes.as_ref(), &settings.config).await?;
     let (snapshots, seen) = watch::channel(snapshot_of(config.as_ref(), &settings.mesh));
     let epoch = format!("{:x}", started.millis() & 0xffff_ffff);
     let live = Live::new(builder, metrics, seen.clone(), epoch);
@@ -198,7 +203,13 @@ pub fn serve(settings: Settings, scope: ConsoleScope, shutdown: CancellationToke
     }))
 }
 
-fn open_config(settings: &ConfigSettings) -> anyhow::Result<Option<Arc<dyn ConfigSource>>> {
+async fn open_config(
+    cluster: Option<&KubeSettings>,
+    settings: &ConfigSettings,
+) -> anyhow::Result<Option<Arc<dyn ConfigSource>>> {
+    if let Some(cluster) = cluster {
+        return Ok(Some(Arc::new(KubeSource::open(cluster).await?)));
+    }
     if settings.folders.is_empty() {
         return Ok(None);
     }
@@ -207,10 +218,8 @@ fn open_config(settings: &ConfigSettings) -> anyhow::Result<Option<Arc<dyn Confi
 }
 
 fn snapshot_of(config: Option<&Arc<dyn ConfigSource>>, mesh: &MeshSettings) -> Arc<Snapshot> {
-    let objects = config.map(|source| source.watch().borrow().objects());
-    Arc::new(Snapshot::build(
-        objects.unwrap_or_default(),
-        Vec::new(),
-        mesh.clone(),
-    ))
+    match config {
+        Some(source) => tasks::snapshot::build(&source.watch().borrow(), mesh),
+        None => Arc::new(Snapshot::build(Vec::new(), Vec::new(), mesh.clone())),
+    }
 }

@@ -4,6 +4,7 @@
 //! not understood is passed over.
 
 mod config;
+mod kubernetes;
 mod mesh;
 mod metrics;
 mod section;
@@ -15,6 +16,7 @@ use std::{fs, path::Path};
 
 use anyhow::{Context, bail};
 use vigla_config::{Bounds, read_documents_within};
+use vigla_kube::KubeSettings;
 
 pub use config::ConfigSettings;
 pub use metrics::{PrometheusSettings, Refresh};
@@ -45,8 +47,10 @@ pub struct Settings {
     pub prometheus: Option<PrometheusSettings>,
     /// Where traces come from.
     pub traces: TraceSettings,
-    /// Where the mesh's config comes from.
+    /// Folders that the mesh's config comes from.
     pub config: ConfigSettings,
+    /// The cluster that it comes from, with the running instances.
+    pub kubernetes: Option<KubeSettings>,
 }
 
 impl Settings {
@@ -102,6 +106,15 @@ impl Settings {
         root.section("metrics", |section| self.prometheus = metrics::read(section));
         root.section("traces", |section| self.traces = TraceSettings::read(section));
         root.section("config", |section| self.config = ConfigSettings::read(section));
+        root.section("kubernetes", |section| {
+            self.kubernetes = kubernetes::read(section);
+        });
+        if self.kubernetes.is_some() && !self.config.folders.is_empty() {
+            root.refuse(
+                "kubernetes",
+                "and `config` exclude each other: the mesh's config has one source",
+            );
+        }
     }
 }
 

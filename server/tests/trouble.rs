@@ -61,7 +61,9 @@ impl Console {
         );
         let settings = Settings::parse("vigla.yaml", &text, Path::new("/")).unwrap();
         let shutdown = CancellationToken::new();
-        let router = console::serve(settings, ConsoleScope(Scope::All), shutdown.clone()).unwrap();
+        let router = console::serve(settings, ConsoleScope(Scope::All), shutdown.clone())
+            .await
+            .unwrap();
         Self {
             router,
             _shutdown: shutdown.drop_guard(),

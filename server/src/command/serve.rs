@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
-use anyhow::ensure;
+use anyhow::{Context, ensure};
 use clap::Args;
 use tokio_util::sync::CancellationToken;
+use vigla_kube::KubeSettings;
 use vigla_model::{Namespace, Scope};
 
 use super::{say, tell};
@@ -19,6 +20,12 @@ pub struct Arguments {
     /// File of settings (YAML): sources, names, the console itself.
     #[arg(long, value_name = "FILE", env = "VIGLA_SETTINGS")]
     settings: Option<PathBuf>,
+    /// Cluster to read the mesh's config and pods from: a kubeconfig, before the file's sources of config.
+    #[arg(long, value_name = "FILE")]
+    kubeconfig: Option<PathBuf>,
+    /// Context of the kubeconfig, before its current one.
+    #[arg(long, value_name = "NAME")]
+    context: Option<String>,
     /// Port of the console on 127.0.0.1, before the file's; 0 for any free one.
     #[arg(long, value_name = "N")]
     port: Option<u16>,
@@ -50,6 +57,21 @@ async fn run_serve(arguments: Arguments) -> anyhow::Result<()> {
         "there is no source of numbers: name one in a settings file (metrics.prometheus.url) and give it by --settings \
          FILE, or run `vigla demo`"
     );
+    if let Some(file) = arguments.kubeconfig {
+        settings.config.folders.clear();
+        settings.kubernetes = Some(KubeSettings {
+            kubeconfig: Some(file),
+            context: None,
+        });
+    }
+    if let Some(context) = arguments.context {
+        let kubernetes = settings
+            .kubernetes
+            .as_mut()
+            .filter(|cluster| cluster.kubeconfig.is_some());
+        let cluster = kubernetes.context("--context is one of a kubeconfig: give it by --kubeconfig FILE")?;
+        cluster.context = Some(context);
+    }
     if !arguments.namespaces.is_empty() {
         settings.server.namespaces = arguments.namespaces;
     }
@@ -64,7 +86,7 @@ async fn run_serve(arguments: Arguments) -> anyhow::Result<()> {
     }
     let base = settings.server.base_path.clone();
     let shutdown = CancellationToken::new();
-    let console = console::serve(settings, ConsoleScope(scope), shutdown.clone())?;
+    let console = console::serve(settings, ConsoleScope(scope), shutdown.clone()).await?;
     say(&format!("Vigla is at http://{address}{base}"));
     tell("  end:   Ctrl-C");
     tokio::spawn({

@@ -74,13 +74,21 @@ pub async fn get_status(
         sources.push(SourceStatus {
             name: source.name().into(),
             kind: "config".into(),
-            state: if broken.is_some() { "failing" } else { "ok" }.into(),
+            state: match broken {
+                Some(_) => "failing",
+                None if state.revision == 0 => "starting",
+                None => "ok",
+            }
+            .into(),
             last_error: broken.map(|error| format!("{}: {}", error.place, error.message)),
-            detail: Some(format!(
-                "{} files, revision {}",
-                state.files.len(),
-                state.revision
-            )),
+            detail: Some(match state.instances.len() {
+                0 => format!("{} files, revision {}", state.files.len(), state.revision),
+                pods => format!(
+                    "{} objects, {pods} pods, revision {}",
+                    state.files.len(),
+                    state.revision
+                ),
+            }),
             ..SourceStatus::default()
         });
     }

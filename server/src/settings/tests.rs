@@ -23,7 +23,8 @@ fn every_section_is_read() {
          mesh: {name: shop, cluster: west, trust_domain: example.org}\n\
          metrics:\n  prometheus:\n    url: https://prometheus.example:9090/under\n    allow: [10.0.0.0/8]\n\
          \x20   bearer_token_file: token\n    scope: {cluster: west}\n    refresh: 30s\n    deadline: 5s\n\
-         traces:\n  jaeger: {url: \"http://localhost:16686\", basic: {user: me, password_file: /secret}}\n",
+         traces:\n  jaeger: {url: \"http://localhost:16686\", basic: {user: me, password_file: /secret}}\n\
+         kubernetes: {in_pod: true}\n",
     )
     .unwrap();
     assert_eq!(settings.server.base_path.to_string(), "/vigla/");
@@ -36,6 +37,7 @@ fn every_section_is_read() {
     );
     assert!(format!("{:?}", prometheus.outbound.auth).contains("/etc/vigla/token"));
     assert_eq!(settings.traces.jaeger.unwrap().url.port(), Some(16686));
+    assert_eq!(settings.kubernetes, Some(KubeSettings::default()));
 }
 
 #[test]
@@ -51,7 +53,7 @@ fn what_is_wrong_is_told_with_file_line_and_key_all_at_once() {
         ),
         (
             "zzzzzzzzzzzz: 1\n",
-            "there are server, mesh, metrics, traces, config",
+            "there are server, mesh, metrics, traces, config, kubernetes",
         ),
         (
             "server:\n  port: many\n",
@@ -92,6 +94,22 @@ fn what_is_wrong_is_told_with_file_line_and_key_all_at_once() {
         (
             "config: {folder: nowhere}\n",
             "vigla.yaml:1:18: `config.folder` names `/etc/vigla/nowhere`, which is no folder",
+        ),
+        (
+            "kubernetes: {kubeconfig: nowhere}\n",
+            "vigla.yaml:1:26: `kubernetes.kubeconfig` names `/etc/vigla/nowhere`, which is no file",
+        ),
+        (
+            "kubernetes: {}\n",
+            "`kubernetes` needs a `kubeconfig`, or `in_pod: true`",
+        ),
+        (
+            "kubernetes: {in_pod: true, context: a}\n",
+            "`kubernetes.context` is one of a `kubeconfig`",
+        ),
+        (
+            "kubernetes: {in_pod: true}\nconfig: {folder: /}\n",
+            "`kubernetes` and `config` exclude each other",
         ),
         (
             "server: {port: 1}\nserver: {port: 2}\n",

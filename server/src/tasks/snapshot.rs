@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
-use vigla_config::{MeshSettings, Snapshot};
+use vigla_config::{Instance, MeshSettings, Snapshot};
 use vigla_sources::ConfigState;
 
 /// Runs until shutdown.
@@ -19,7 +19,17 @@ pub async fn run(
             () = shutdown.cancelled() => return,
             changed = config.changed() => if changed.is_err() { return },
         }
-        let objects = config.borrow_and_update().objects();
-        snapshots.send_replace(Arc::new(Snapshot::build(objects, Vec::new(), mesh.clone())));
+        let state = Arc::clone(&config.borrow_and_update());
+        snapshots.send_replace(build(&state, &mesh));
     }
+}
+
+/// The mesh as one state of its config says it is.
+pub fn build(state: &ConfigState, mesh: &MeshSettings) -> Arc<Snapshot> {
+    let instances = state.instances.iter().map(|instance| Instance::clone(instance));
+    Arc::new(Snapshot::build(
+        state.objects(),
+        instances.collect(),
+        mesh.clone(),
+    ))
 }
