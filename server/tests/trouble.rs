@@ -54,7 +54,7 @@ struct Console {
 }
 
 impl Console {
-    fn over(server: &FakeServer, base_path: &str) -> Self {
+    async fn over(server: &FakeServer, base_path: &str) -> Self {
         let text = format!(
             "server: {{base_path: {base_path}}}\nmetrics:\n  prometheus:\n    url: {}\n    refresh: 1s\n    deadline: 1s\n",
             server.url()
@@ -115,7 +115,7 @@ async fn check(
     trouble: impl AsyncFnOnce(&FakeServer),
     over: impl AsyncFnOnce(&FakeServer),
 ) {
-    let console = Console::over(server, "/");
+    let console = Console::over(server, "/").await;
     let (minute, five) = ("/api/v1/graph", "/api/v1/graph?window=5m");
     console.until(minute, name, rate_is(2.0)).await;
     console.until(five, name, rate_is(2.0)).await;
@@ -209,7 +209,7 @@ async fn a_prometheus_that_is_gone_is_found_again() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn below_a_path_the_api_answers_with_and_without_it() {
     let server = FakeServer::start(well(2.0)).await;
-    let console = Console::over(&server, "/tools/vigla");
+    let console = Console::over(&server, "/tools/vigla").await;
     console
         .until("/tools/vigla/api/v1/graph", "below its path", rate_is(2.0))
         .await;

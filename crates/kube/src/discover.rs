@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// While a definition is missing, one that comes shall be seen soon: at most five small questions each time.
-const MISSING: Duration = Duration::from_secs(3);
+const MISSING: Duration = Duration::from_secs(2);
 /// When all are there, only a new version of one could come.
 const COMPLETE: Duration = Duration::from_secs(60);
 
