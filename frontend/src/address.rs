@@ -15,7 +15,7 @@ use leptos::{ev, prelude::*};
 use wasm_bindgen::{JsCast, JsValue};
 
 pub(crate) use frame::{FRAME_KEYS, FrameState, Panel, ThemeChoice};
-pub(crate) use list::{ListState, ObjectState, Sort};
+pub(crate) use list::{ListState, ObjectState, Sort, TracesState};
 pub(crate) use map::{EdgeLabel, Face, Hidden, Look, MapState, MapView, Selection};
 pub(crate) use query::{Query, encode};
 pub(crate) use route::{Named, ObjectPath, Route};

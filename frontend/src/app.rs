@@ -6,7 +6,10 @@ use crate::{
     address::{Address, Route},
     components::{Announcer, LiveRegion},
     live::{Clock, Mesh, Pulse},
-    pages::{ConfigPage, DetailPage, Kind, ListPage, MapPage, NotFoundPage, ObjectPage, SourcesPage},
+    pages::{
+        ConfigPage, DetailPage, Kind, ListPage, MapPage, NotFoundPage, ObjectPage, SourcesPage, TracePage,
+        TracesPage,
+    },
     scenarios::Drawer,
     shell::{Banner, Commands, Help, Nav, Notices, Rail, Theme, Top, listen},
 };
@@ -39,6 +42,8 @@ pub(crate) fn App() -> impl IntoView {
         Route::Workloads => view! { <ListPage kind=Kind::Workloads/> }.into_any(),
         Route::Service(named) => view! { <DetailPage kind=Kind::Services named=named/> }.into_any(),
         Route::Workload(named) => view! { <DetailPage kind=Kind::Workloads named=named/> }.into_any(),
+        Route::Traces => view! { <TracesPage/> }.into_any(),
+        Route::Trace(id) => view! { <TracePage id=id/> }.into_any(),
         Route::Config => view! { <ConfigPage/> }.into_any(),
         Route::Object(object) => view! { <ObjectPage object=object/> }.into_any(),
         Route::Sources => view! { <SourcesPage/> }.into_any(),

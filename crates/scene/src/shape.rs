@@ -1,9 +1,14 @@
 //! The plain picture: shapes in layers, each with what it belongs to and how near one must be to see it.
 
-use vigla_graph::Id;
+use std::collections::BTreeSet;
+
+use vigla_graph::{Found, Id, View};
 use vigla_layout::{Cubic, Point, Rect};
 
 use crate::{Icon, Paint, Weight, hit::HitIndex};
+
+/// Opacity of what was not found: still there, no longer read.
+const DIMMED: f32 = 0.22;
 
 /// A picture. Layers are painted in the order of their fields, marks in their order.
 #[derive(Debug, Clone, Default)]
@@ -208,6 +213,22 @@ impl Scene {
         [&self.boxes, &self.edges, &self.cards, &self.labels]
             .into_iter()
             .flatten()
+    }
+
+    /// Lets all but what was found step back. Ends of found calls stay: a call without them says nothing.
+    pub fn dim_but(&mut self, found: &Found, view: &View) {
+        let ends = found.edges.iter().filter_map(|id| view.edges.get(id));
+        let ends: BTreeSet<Id> = ends.flat_map(|edge| [edge.source, edge.target]).collect();
+        for marks in [&mut self.edges, &mut self.cards, &mut self.labels] {
+            for mark in marks {
+                let lit = match mark.target {
+                    Target::Node(id) => found.nodes.contains(&id) || ends.contains(&id),
+                    Target::Edge(id) => found.edges.contains(&id),
+                    Target::Box(_) => true,
+                };
+                mark.opacity *= if lit { 1.0 } else { DIMMED };
+            }
+        }
     }
 
     /// What is at a place of the picture; `tolerance` is the distance that still counts, in its pixels.

@@ -53,6 +53,42 @@ impl ViewState for ListState {
     }
 }
 
+/// Conditions of the search for traces.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct TracesState {
+    /// Service, as it calls itself in traces; empty for all.
+    pub(crate) service: String,
+    /// Name of a span; empty for all.
+    pub(crate) operation: String,
+    /// Least length, such as `200ms`; empty for none.
+    pub(crate) min: String,
+    /// Only traces with a span that failed.
+    pub(crate) errors: bool,
+}
+
+impl ViewState for TracesState {
+    fn from_query(query: &Query, _: &mut Vec<Notice>) -> Self {
+        let text = |key| query.get(key).unwrap_or_default().to_owned();
+        Self {
+            service: text("service"),
+            operation: text("operation"),
+            min: text("min"),
+            errors: query.get("error") == Some("true"),
+        }
+    }
+
+    fn to_query(&self, query: &mut Query) {
+        for (key, text) in [
+            ("service", &self.service),
+            ("operation", &self.operation),
+            ("min", &self.min),
+        ] {
+            query.set(key, (!text.is_empty()).then(|| text.clone()));
+        }
+        query.set("error", self.errors.then(|| "true".to_owned()));
+    }
+}
+
 /// State of an object's page.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct ObjectState {
@@ -94,6 +130,14 @@ mod tests {
             let mut query = Query::default();
             state.to_query(&mut query);
             prop_assert_eq!(ListState::from_query(&Query::parse(&query.to_string()), &mut Vec::new()), state);
+        }
+
+        #[test]
+        fn searches_for_traces_survive_the_address(service in ".{0,9}", min in ".{0,5}", errors in any::<bool>()) {
+            let state = TracesState { service, min, errors, ..TracesState::default() };
+            let mut query = Query::default();
+            state.to_query(&mut query);
+            prop_assert_eq!(TracesState::from_query(&Query::parse(&query.to_string()), &mut Vec::new()), state);
         }
 
         #[test]

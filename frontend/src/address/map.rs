@@ -22,6 +22,10 @@ pub(crate) struct MapState {
     pub(crate) look: Option<Look>,
     /// What is left out of the drawing.
     pub(crate) hidden: Hidden,
+    /// Expression of what is looked for; empty for nothing.
+    pub(crate) find: String,
+    /// Expression of what is left out of the map; empty for nothing.
+    pub(crate) hide: String,
 }
 
 /// What nodes stand for, in the words of the API.
@@ -168,11 +172,13 @@ const HIDDEN: [(&str, Field); 2] = [
 impl ViewState for MapState {
     fn from_query(query: &Query, notices: &mut Vec<Notice>) -> Self {
         let mut hidden = Hidden::default();
-        for part in query.get("hide").unwrap_or_default().split(',') {
-            if let Some((_, field)) = HIDDEN.iter().find(|(name, _)| *name == part) {
-                *field(&mut hidden) = true;
+        if let Some(shown) = query.get("show") {
+            for (name, field) in HIDDEN {
+                *field(&mut hidden) = !shown.split(',').any(|shown| shown == name);
             }
         }
+        let mut expression = |key| optional(query, key, expression, "nothing", notices).unwrap_or_default();
+        let (find, hide) = (expression("find"), expression("hide"));
         Self {
             view: MapView::read(query, "view", notices),
             label: EdgeLabel::read(query, "label", notices),
@@ -180,6 +186,8 @@ impl ViewState for MapState {
             selection: optional(query, "sel", Selection::parse, "no selection", notices),
             look: optional(query, "zoom", Look::parse, "the whole map", notices),
             hidden,
+            find,
+            hide,
         }
     }
 
@@ -190,13 +198,26 @@ impl ViewState for MapState {
         query.set("sel", self.selection.as_ref().map(ToString::to_string));
         query.set("zoom", self.look.as_ref().map(ToString::to_string));
         let mut hidden = self.hidden;
-        let names: Vec<&str> = HIDDEN
+        let shown: Vec<&str> = HIDDEN
             .iter()
-            .filter(|(_, field)| *field(&mut hidden))
+            .filter(|(_, field)| !*field(&mut hidden))
             .map(|(name, _)| *name)
             .collect();
-        query.set("hide", (!names.is_empty()).then(|| names.join(",")));
+        let names = if shown.is_empty() {
+            "none".to_owned()
+        } else {
+            shown.join(",")
+        };
+        query.set("show", (hidden != Hidden::default()).then_some(names));
+        for (key, text) in [("find", &self.find), ("hide", &self.hide)] {
+            query.set(key, (!text.is_empty()).then(|| text.clone()));
+        }
     }
+}
+
+/// An expression that can be read.
+fn expression(text: &str) -> Option<String> {
+    vigla_graph::Find::parse(text).ok().map(|_| text.to_owned())
 }
 
 fn optional<T>(
@@ -237,9 +258,12 @@ mod tests {
     #[test]
     fn nonsense_is_told_and_not_used() {
         let mut notices = Vec::new();
-        let state = MapState::from_query(&Query::parse("sel=edge:zz&zoom=0,NaN,1&view=pods"), &mut notices);
+        let state = MapState::from_query(
+            &Query::parse("sel=edge:zz&zoom=0,NaN,1&view=pods&find=nmae"),
+            &mut notices,
+        );
         assert_eq!(state, MapState::from_query(&Query::default(), &mut Vec::new()));
-        assert_eq!(notices.len(), 3);
+        assert_eq!(notices.len(), 4);
     }
 
     proptest! {
@@ -249,6 +273,7 @@ mod tests {
             selected in prop::option::of((any::<bool>(), any::<u64>())),
             look in prop::option::of((1u32..8000, -5000i32..5000, -5000i32..5000)),
             hidden in any::<(bool, bool)>(),
+            find in prop::sample::select(vec!["", "error > 1 % and ns = bookinfo", "name = 'a&b'"]),
         ) {
             let state = MapState {
                 view: MapView::ALL[view].0,
@@ -259,6 +284,8 @@ mod tests {
                 }),
                 look: look.map(|(zoom, x, y)| Look { zoom: f64::from(zoom) / 1000.0, x: f64::from(x), y: f64::from(y) }),
                 hidden: Hidden { locks: hidden.0, badges: hidden.1 },
+                find: find.to_owned(),
+                hide: find.to_owned(),
             };
             let mut query = Query::parse("later=1");
             state.to_query(&mut query);

@@ -17,6 +17,10 @@ pub(crate) enum Route {
     Workloads,
     /// `/workloads/{ns}/{name}`
     Workload(Named),
+    /// `/traces`
+    Traces,
+    /// `/traces/{id}`
+    Trace(String),
     /// `/config`
     Config,
     /// `/config/{kind}/{ns}/{name}`; the group is in the query, where it is needed.
@@ -66,6 +70,8 @@ impl Route {
             ["services", namespace, name] => Self::Service(Named::new(namespace, name)),
             ["workloads"] => Self::Workloads,
             ["workloads", namespace, name] => Self::Workload(Named::new(namespace, name)),
+            ["traces"] => Self::Traces,
+            ["traces", id] => Self::Trace(id.to_owned()),
             ["config"] => Self::Config,
             ["config", kind, namespace, name] => Self::Object(ObjectPath::parse(kind, namespace, name)),
             ["sources"] => Self::Sources,
@@ -82,6 +88,8 @@ impl Route {
             Self::Service(named) => format!("/services/{}", named.path()),
             Self::Workloads => "/workloads".to_owned(),
             Self::Workload(named) => format!("/workloads/{}", named.path()),
+            Self::Traces => "/traces".to_owned(),
+            Self::Trace(id) => format!("/traces/{}", encode(id)),
             Self::Config => "/config".to_owned(),
             Self::Object(object) => format!("/config/{}", object.path()),
             Self::Sources => "/sources".to_owned(),
@@ -96,6 +104,8 @@ impl Route {
             Self::Services => "Services".to_owned(),
             Self::Workloads => "Workloads".to_owned(),
             Self::Service(named) | Self::Workload(named) => named.name.clone(),
+            Self::Traces => "Traces".to_owned(),
+            Self::Trace(id) => format!("Trace {}", id.get(..8).unwrap_or(id)),
             Self::Config => "Config".to_owned(),
             Self::Object(object) => format!("{} {}", object.kind, object.name),
             Self::Sources => "Sources".to_owned(),
@@ -201,6 +211,8 @@ mod tests {
             Route::Service(Named::new("bookinfo", "reviews")),
             Route::Workloads,
             Route::Workload(Named::new("a/b", "%2F +")),
+            Route::Traces,
+            Route::Trace("a0000000000000000000000000000006".into()),
             Route::Config,
             object("networking.istio.io", "bookinfo"),
             object("", ""),
@@ -208,7 +220,7 @@ mod tests {
         ] {
             assert_eq!(Route::parse(&route.path()), route);
         }
-        assert_eq!(Route::parse("/traces"), Route::NotFound("/traces".into()));
+        assert_eq!(Route::parse("/overview"), Route::NotFound("/overview".into()));
         assert_eq!(Route::parse("/map/"), Route::Map);
     }
 

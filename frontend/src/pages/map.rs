@@ -2,6 +2,7 @@
 
 mod bar;
 mod canvas;
+mod find;
 mod font;
 mod foot;
 mod glide;

@@ -65,6 +65,7 @@ pub(crate) fn Nav() -> impl IntoView {
                 <li>{page(Route::Map, "i-map", "Traffic map")}</li>
                 <li>{page(Route::Services, "i-services", "Services")}</li>
                 <li>{page(Route::Workloads, "i-box", "Workloads")}</li>
+                <li>{page(Route::Traces, "i-traces", "Traces")}</li>
             </ul>
             <h2 id="nav-rules">"Rules"</h2>
             <ul aria-labelledby="nav-rules"><li>{page(Route::Config, "i-config", "Config")}</li></ul>

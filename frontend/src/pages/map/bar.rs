@@ -5,7 +5,7 @@ use std::sync::Arc;
 use leptos::prelude::*;
 use vigla_api::Graph;
 
-use super::{picture::Picture, problems::problems};
+use super::{find::FindBar, picture::Picture, problems::problems};
 use crate::{
     address::{Address, Face, History, MapState},
     components::{Provenance, glyph_named, icon_small, provenance},
@@ -46,8 +46,10 @@ pub(super) fn Bar(
         counted.then_some("nothing needs attention")
     };
     let face = move |face| move |_| address.change::<MapState>(History::Add, |map| map.face = face);
+    let (found, left_out) = (picture.found, picture.left_out);
     view! {
         <div class="map-bar float">
+            <FindBar found=found hidden=Memo::new(move |_| left_out.get())/>
             <span class="tag map-size">{size}</span>
             <Show when=move || { count.get() > 0 } fallback=move || view! { <span class="quiet map-well">{calm}</span> }>
                 <button type="button" class="btn problem" title="Next problem (P)" on:click=move |_| commands.send(Action::NextProblem)>

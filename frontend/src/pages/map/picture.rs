@@ -4,18 +4,19 @@ use std::{cell::RefCell, rc::Rc, sync::Arc};
 
 use leptos::prelude::*;
 use vigla_api::{Graph, convert::read_graph};
-use vigla_graph::{Id, View};
+use vigla_graph::{Found, Id, View};
 use vigla_layout::{Input, Layout};
 use vigla_scene::{Options, Scene, Target, build, build_input};
 
 use super::{
+    find::find_in,
     font::CanvasMeasure,
     glide::between,
     layouter::{Drawn, Layouter},
     palette::Palette,
 };
 use crate::{
-    address::{Address, EdgeLabel, MapState, Selection},
+    address::{Address, EdgeLabel, FrameState, MapState, Selection},
     shell::Theme,
 };
 
@@ -41,13 +42,22 @@ pub(crate) struct Picture {
     pub(crate) focused: RwSignal<Option<Target>>,
     /// Colours, read once per theme.
     pub(crate) palette: Memo<Palette>,
+    /// What the find expression found; `None` when nothing is looked for.
+    pub(crate) found: Memo<Option<Found>>,
+    /// How many nodes and edges the hide expression took away.
+    pub(crate) left_out: RwSignal<usize>,
 }
 
 impl Picture {
     /// Follows the graph and the address.
     pub(crate) fn follow(graph: Signal<Option<Arc<Graph>>>) -> Self {
         let address = Address::get();
-        let state = address.state::<MapState>();
+        let (frame, state) = (address.state::<FrameState>(), address.state::<MapState>());
+        let (find, hide) = (
+            Memo::new(move |_| state.read().find.clone()),
+            Memo::new(move |_| state.read().hide.clone()),
+        );
+        let left_out = RwSignal::new(0);
         let theme = Theme::get();
         let view = RwSignal::new(None::<Arc<View>>);
         let layout = RwSignal::new(None::<Arc<Layout>>);
@@ -76,7 +86,7 @@ impl Picture {
             move |last: Option<Option<Input>>| {
                 let graph = graph.get()?;
                 let read = match read_graph(&graph) {
-                    Ok(read) => Arc::new(read),
+                    Ok(read) => read,
                     Err(why) => {
                         notice.set(Some(format!(
                             "The server's graph cannot be drawn: {why}. The table is current."
@@ -84,6 +94,12 @@ impl Picture {
                         return last.flatten();
                     }
                 };
+                let (all, left) = (
+                    read.nodes.len() + read.edges.len(),
+                    find_in(&read, &hide.read(), &frame.read()),
+                );
+                let read = Arc::new(left.map_or(read.clone(), |left| read.hide(&left)));
+                left_out.set(all - read.nodes.len() - read.edges.len());
                 let input = build_input(&read, &*measure.borrow());
                 // Changed numbers only repaint; only what changes sizes or calls asks for a new layout. After a
                 // simple picture the engine is asked again, but not for ever.
@@ -107,6 +123,7 @@ impl Picture {
                 badges: !state.hidden.badges,
             }
         });
+        let found = Memo::new(move |_| find_in(view.read().as_ref()?, &find.read(), &frame.read()));
         let scene = RwSignal::new(None::<Arc<Scene>>);
         Effect::new(move |_| {
             let (Some(view), Some(layout)) = (view.get(), layout.get()) else {
@@ -116,12 +133,11 @@ impl Picture {
             if measure.borrow().family() != family {
                 *measure.borrow_mut() = CanvasMeasure::new(&family);
             }
-            scene.set(Some(Arc::new(build(
-                &view,
-                &layout,
-                &options.get(),
-                &*measure.borrow(),
-            ))));
+            let mut painted = build(&view, &layout, &options.get(), &*measure.borrow());
+            if let Some(found) = &*found.read() {
+                painted.dim_but(found, &view);
+            }
+            scene.set(Some(Arc::new(painted)));
         });
         Self {
             view,
@@ -131,6 +147,8 @@ impl Picture {
             hovered,
             focused,
             palette,
+            found,
+            left_out,
         }
     }
 }
