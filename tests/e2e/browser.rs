@@ -268,6 +268,7 @@ async fn a_copied_address_shows_the_same_view() {
 async fn every_page_is_accessible_in_every_theme() {
     let Some(demo) = Demo::with(&[]).await else { return };
     complete_graph(&demo).await;
+    let trace = format!("traces/{}", recorded_trace(&demo).await);
     let mut found = BTreeSet::new();
     for (width, height) in [(1440, 900), (420, 900)] {
         let Some(browser) = Browser::open(width, height).await else {
@@ -275,13 +276,15 @@ async fn every_page_is_accessible_in_every_theme() {
         };
         for page in [
             "map",
+            "map?find=error%20%3E%201&hide=ns%20%3D%20istio-system",
             "map?as=table",
             "services",
             "workloads",
             "workloads/bookinfo/reviews-v1",
-            "apps",
+            "traces",
+            &trace,
             "config",
-            "config/networking.istio.io/VirtualService/bookinfo/reviews",
+            "config/VirtualService.networking.istio.io/bookinfo/reviews",
             "sources",
             "no-such-page",
         ] {
@@ -308,4 +311,38 @@ async fn every_page_is_accessible_in_every_theme() {
         }
     }
     assert!(found.is_empty(), "{found:#?}");
+}
+
+/// Id of a trace that the demo's sidecars recorded.
+async fn recorded_trace(demo: &Demo) -> String {
+    until_some("a recorded trace", Duration::from_secs(20), async || {
+        let list: serde_json::Value = demo.get("/api/v1/traces?window=5m").await;
+        let id = list["items"][0]["id"].as_str().map(str::to_owned);
+        id.ok_or_else(|| list.to_string())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn what_is_looked_for_on_the_map_is_found_and_what_is_hidden_is_gone() {
+    let Some(demo) = Demo::with(&[]).await else { return };
+    complete_graph(&demo).await;
+    let Some(browser) = Browser::open(1440, 900).await else {
+        return;
+    };
+    let says = async |selector: &str, words: &str| {
+        browser
+            .text_when(selector, Duration::from_secs(10), |text| text.contains(words))
+            .await
+    };
+    let find = "rate%20%3E%200%20and%20target.name%20%3D%20details-v1";
+    browser.goto(&format!("{}/map?find={find}", demo.address())).await;
+    says(".find-bar", "2 calls found").await;
+    browser
+        .goto(&format!("{}/map?hide=name%20%3D%20details-v1", demo.address()))
+        .await;
+    says(".find-bar", "3 hidden").await;
+    let field = browser.element("[data-find=find]").await;
+    field.send_keys("nmae = x").await.expect("the field takes keys");
+    says("#find-error", "did you mean `name`?").await;
 }
