@@ -1,7 +1,7 @@
 //! The live service graph: counted traffic joined with what is known of the mesh.
 //!
 //! The graph exists once, at the finest grain (source workload → service → destination workload, per protocol).
-//! Views are quotients of it. Builds for the browser, where the same code makes the views.
+//! Views are quotients of it, and find expressions are asked of them. Builds for the browser, where the same code makes the views.
 
 mod boxes;
 mod build;

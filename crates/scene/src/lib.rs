@@ -1,4 +1,4 @@
-//! Graph and layout to one plain picture: canvas, SVG, hit test, table twin.
+//! Graph and layout to one plain picture: canvas, SVG, hit test, table twin; and the graph as CSV, DOT and Mermaid.
 //!
 //! [`build_input`] turns a view of the graph into what the layout engine is asked, [`build`] turns the view and the
 //! answer into a [`Scene`]: plain shapes with roles for colours. Painters (canvas, [`to_svg`]) know shapes only, the

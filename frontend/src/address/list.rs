@@ -1,4 +1,4 @@
-//! What the addresses of lists and of an object's text say.
+//! What the addresses of lists, of the search for traces and of an object's text say.
 
 use super::{
     query::Query,

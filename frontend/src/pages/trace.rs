@@ -122,7 +122,7 @@ fn row(
                 " "<span class="faint">{span.name.clone()}</span>
             </span></th>
             <td class="num" class:err=span.error>{answer(span)}</td>
-            <td class="wrap"><code>{tag(span, &["istio.route", "vigla.route.origin", "route.origin"])}</code></td>
+            <td class="wrap"><code>{tag(span, &["vigla.route.origin"])}</code></td>
             <td class="r num">{number::millis(span.duration_ms)}</td>
             <td class="lane"><svg viewBox="0 0 1000 10" preserveAspectRatio="none" aria-hidden="true">
                 <rect class=class x=x.min(WIDTH - 2.0) y="1" width=width height="8"/>
