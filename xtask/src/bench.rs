@@ -10,6 +10,7 @@ use anyhow::{Context, bail};
 use crate::{
     build, peers,
     progress::Progress,
+    wasm,
     workspace::{Workspace, output_of, run},
 };
 
@@ -23,6 +24,7 @@ const STARTERS: [&str; 2] = [DRIVERS, "vigla-demo"];
 struct Bench {
     package: String,
     name: String,
+    features: Vec<String>,
 }
 
 /// Runs the measurement of the first argument with the others, or lists all.
@@ -55,6 +57,9 @@ pub(crate) fn run_bench(workspace: &Workspace, arguments: &[OsString]) -> anyhow
         let mut cargo = workspace.cargo(["bench", "--package", &bench.package, "--bench", &bench.name]);
         if bench.package == DRIVERS {
             cargo.args(["--profile", "dev"]);
+        }
+        if !bench.features.is_empty() {
+            cargo.arg("--features").arg(bench.features.join(","));
         }
         cargo.arg("--").args(arguments);
         for (variable, program) in build::PROGRAMS
@@ -95,6 +100,10 @@ impl Peers {
         if wanted("graph-cpu") {
             take("VIGLA_PROMETHEUS", peers::ensure_prometheus());
         }
+        if wanted("layout") {
+            take("VIGLA_LAYOUT_WASM", wasm::build_worker(workspace));
+            take("VIGLA_LAYOUT_PEERS", peers::ensure_layout_engines(workspace));
+        }
         if wanted("freshness") {
             match peers::ensure_browser() {
                 Ok(browser) => {
@@ -121,9 +130,11 @@ fn find_benches(workspace: &Workspace) -> anyhow::Result<Vec<Bench>> {
         for target in package["targets"].as_array().into_iter().flatten() {
             if target["kind"] == serde_json::json!(["bench"]) {
                 let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+                let features = target["required-features"].as_array();
                 benches.push(Bench {
                     package: text(&package["name"]),
                     name: text(&target["name"]),
+                    features: features.into_iter().flatten().map(text).collect(),
                 });
             }
         }

@@ -6,15 +6,17 @@
 mod browser;
 mod envoy;
 mod go;
+mod npm;
 mod prometheus;
 
 use std::{env, path::PathBuf, process::Command};
 
 use anyhow::{Context, bail};
 
-pub(crate) use browser::{ensure_axe, ensure_browser};
+pub(crate) use browser::ensure_browser;
 pub(crate) use envoy::{ensure_envoy, find_envoy};
 pub(crate) use go::{GO_PEERS, GoBuilds};
+pub(crate) use npm::{ensure_axe, ensure_layout_engines};
 pub(crate) use prometheus::ensure_prometheus;
 
 use crate::workspace::{Workspace, find_program, run};

@@ -10,7 +10,10 @@ mod compress;
 mod sizes;
 mod toolchain;
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use anyhow::Context;
 use sha2::{Digest, Sha256};
@@ -59,7 +62,7 @@ pub(crate) fn build_web(
 
     ensure_target(workspace)?;
     progress.step("compile the browser part (minutes the first time)");
-    let built = compile(workspace, flavour)?;
+    let built = compile(workspace, flavour, &["vigla-frontend", "vigla-worker"])?;
 
     progress.step("bind it to JavaScript");
     let mut files = bind(workspace, &built.join("vigla_frontend.wasm"), flavour)?;
@@ -105,15 +108,33 @@ pub(crate) fn digest_web(workspace: &Workspace) -> anyhow::Result<String> {
     Ok(hex(&digest.finalize()))
 }
 
-/// Compiles application and worker; returns the folder with their `.wasm` files.
+/// Builds the layout engine alone, as a release ships it; for measurements.
+pub(crate) fn build_worker(workspace: &Workspace) -> anyhow::Result<PathBuf> {
+    ensure_target(workspace)?;
+    let built = compile(workspace, Flavour::Release, &["vigla-worker"])?;
+    let worker = fs::read(built.join("vigla_worker.wasm")).context("cargo has built the worker")?;
+    let path = workspace.target().join("web-cache").join("layout.wasm");
+    fs::create_dir_all(workspace.target().join("web-cache"))?;
+    write_if_changed(&path, &assets::strip_custom_sections(&worker)?)?;
+    let files = [("layout.wasm".to_owned(), fs::read(&path)?)];
+    let sent = compress::compress_all(&files, &workspace.target().join("web-cache"))?;
+    for (name, content) in sent {
+        println!("{name}: {:.1} kB", content.len() as f64 / 1000.0);
+    }
+    Ok(path)
+}
+
+/// Compiles packages for the browser; returns the folder with their `.wasm` files.
 ///
 /// They have a target directory of their own: a build for this machine that runs meanwhile (an
 /// editor's, a test's) neither waits for this one nor throws its work away.
-fn compile(workspace: &Workspace, flavour: Flavour) -> anyhow::Result<std::path::PathBuf> {
+fn compile(workspace: &Workspace, flavour: Flavour, packages: &[&str]) -> anyhow::Result<PathBuf> {
     let directory = workspace.cargo_target.join("web-build");
     let profile = flavour.profile();
     let mut cargo = workspace.cargo(["build", "--locked", "--target", TARGET, "--profile", profile]);
-    cargo.args(["--package", "vigla-frontend", "--package", "vigla-worker"]);
+    for package in packages {
+        cargo.args(["--package", package]);
+    }
     cargo.arg("--target-dir").arg(&directory);
     run(&mut cargo)?;
     Ok(directory.join(TARGET).join(profile))

@@ -11,6 +11,8 @@ pub struct Quality {
     pub crossings: u64,
     /// Sum of all lengths.
     pub length: f64,
+    /// Length that pairs of edges run on one line: what merging lines saves in crossings and length is seen here.
+    pub shared: f64,
     /// Bends of all routes.
     pub bends: usize,
     /// Pairs of nodes that overlap.
@@ -39,8 +41,10 @@ pub fn judge(input: &Input, layout: &Layout) -> Quality {
     let grid = Grid::new(&nodes);
     let (over_nodes, over_boxes) = runs_over(input, layout, &nodes, &grid);
     let (bad_labels, missing_labels) = labels(input, layout, &nodes, &grid);
+    let (crossings, shared) = meetings(layout);
     Quality {
-        crossings: crossings(layout),
+        crossings,
+        shared,
         length: layout
             .edges
             .iter()
@@ -107,10 +111,13 @@ pub fn outline_svg(layout: &Layout) -> String {
     svg + "</svg>"
 }
 
-fn crossings(layout: &Layout) -> u64 {
+/// Crossings, and the length of shared ways.
+pub(crate) fn meetings(layout: &Layout) -> (u64, f64) {
     struct Piece {
         left: f32,
         right: f32,
+        top: f32,
+        bottom: f32,
         edge: usize,
         from: Point,
         to: Point,
@@ -123,6 +130,8 @@ fn crossings(layout: &Layout) -> u64 {
             route.points.windows(2).map(move |pair| Piece {
                 left: pair[0].x.min(pair[1].x),
                 right: pair[0].x.max(pair[1].x),
+                top: pair[0].y.min(pair[1].y) - SHARED,
+                bottom: pair[0].y.max(pair[1].y) + SHARED,
                 edge,
                 from: pair[0],
                 to: pair[1],
@@ -130,13 +139,38 @@ fn crossings(layout: &Layout) -> u64 {
         })
         .collect();
     pieces.sort_by(|a, b| a.left.total_cmp(&b.left));
-    let mut count = 0;
+    let (mut count, mut shared) = (0, 0.0);
     for (at, a) in pieces.iter().enumerate() {
         for b in pieces[at + 1..].iter().take_while(|b| b.left <= a.right) {
-            count += u64::from(a.edge != b.edge && cross(a.from, a.to, b.from, b.to));
+            if a.edge == b.edge || a.bottom < b.top || b.bottom < a.top {
+                continue;
+            }
+            count += u64::from(cross(a.from, a.to, b.from, b.to));
+            shared += shared_way(a.from, a.to, b.from, b.to);
         }
     }
-    count
+    (count, shared)
+}
+
+/// Lines nearer than this look like one.
+const SHARED: f32 = 0.5;
+
+/// How long two pieces run on one line.
+fn shared_way(a: Point, b: Point, c: Point, d: Point) -> f64 {
+    let length = a.distance(b);
+    if length < SHARED {
+        return 0.0;
+    }
+    let along = Point::new((b.x - a.x) / length, (b.y - a.y) / length);
+    let place = |p: Point| {
+        let (x, y) = (p.x - a.x, p.y - a.y);
+        (x * along.x + y * along.y, (x * along.y - y * along.x).abs())
+    };
+    let ((c, off_c), (d, off_d)) = (place(c), place(d));
+    if off_c.max(off_d) > SHARED {
+        return 0.0;
+    }
+    f64::from((c.max(d).min(length) - c.min(d).max(0.0)).max(0.0))
 }
 
 /// Whether two pieces cross in a place that is an end of neither.
@@ -282,11 +316,14 @@ fn strays(input: &Input, layout: &Layout) -> usize {
             if outer.id == inner.id || holders.holds(inner.id, outer.id) {
                 return false;
             }
-            let inside = outer.rect.union(&inner.rect) == outer.rect;
+            // Rounding is no fault.
+            let room = outer.rect.grown(0.1);
+            let inside = room.holds(Point::new(inner.rect.x, inner.rect.y))
+                && room.holds(Point::new(inner.rect.right(), inner.rect.bottom()));
             if holders.holds(outer.id, inner.id) {
                 !inside
             } else {
-                outer.rect.overlaps(&inner.rect)
+                outer.rect.grown(-0.1).overlaps(&inner.rect)
             }
         })
     })
