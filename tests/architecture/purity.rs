@@ -9,11 +9,10 @@ use crate::{
 };
 
 /// They run in the browser as they run on the server; `cargo xtask test` builds them for both.
-const PURE: [&str; 11] = [
+const PURE: [&str; 10] = [
     "vigla-model",
     "vigla-config",
     "vigla-dataplane",
-    "vigla-validation",
     "vigla-compiler",
     "vigla-graph",
     "vigla-layout",

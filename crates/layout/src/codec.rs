@@ -195,6 +195,9 @@ impl Writer {
             self.id(node.id);
             self.lengths(&[node.size.width, node.size.height]);
             self.maybe_id(node.parent);
+            self.word(u32::from(node.pin.is_some()));
+            let pin = node.pin.unwrap_or_default();
+            self.lengths(&[pin.x, pin.y]);
         }
         self.count(input.boxes.len());
         for spec in &input.boxes {
@@ -305,11 +308,16 @@ impl Reader<'_> {
                 lane_gap: self.length()?,
                 aspect: self.length()?,
             },
-            nodes: self.list(7, |read| {
+            nodes: self.list(10, |read| {
                 Ok(NodeSpec {
                     id: read.id()?,
                     size: read.size()?,
                     parent: read.maybe_id()?,
+                    pin: {
+                        let pinned = read.flag()?;
+                        let place = read.point()?;
+                        pinned.then_some(place)
+                    },
                 })
             })?,
             boxes: self.list(8, |read| {

@@ -1,8 +1,10 @@
 //! Which column an item stands in: calls point to the right; cycles are broken by few reversals.
 
+mod simplex;
+
 use std::{cmp::Reverse, collections::BinaryHeap};
 
-use crate::Size;
+use crate::{Size, sort::by_key};
 
 /// One level's items and the calls between them, by their numbers within the level.
 pub(crate) struct Task<'a> {
@@ -32,7 +34,7 @@ pub(crate) fn assign(task: &Task<'_>) -> (Vec<u32>, Size) {
             .max()
             .unwrap_or(0);
     }
-    shorten(&calls, &mut columns);
+    simplex::shorten(&calls.list, &mut columns);
     let least = columns.iter().copied().min().unwrap_or(0);
     let mut columns: Vec<u32> = columns.iter().map(|column| (column - least) as u32).collect();
     let size = extent(task, &columns);
@@ -50,6 +52,8 @@ pub(crate) fn assign(task: &Task<'_>) -> (Vec<u32>, Size) {
 struct Calls {
     before: Vec<Vec<usize>>,
     after: Vec<Vec<usize>>,
+    /// All of them.
+    list: Vec<(usize, usize)>,
     order: Vec<usize>,
 }
 
@@ -61,14 +65,21 @@ impl Calls {
             place[item] = at;
         }
         let (mut before, mut after) = (vec![Vec::new(); order.len()], vec![Vec::new(); order.len()]);
+        let mut list = Vec::with_capacity(task.edges.len());
         for &(a, b) in task.edges {
             let (first, then) = if place[a] < place[b] { (a, b) } else { (b, a) };
             if first != then {
                 after[first].push(then);
                 before[then].push(first);
+                list.push((first, then));
             }
         }
-        Self { before, after, order }
+        Self {
+            before,
+            after,
+            list,
+            order,
+        }
     }
 }
 
@@ -126,36 +137,6 @@ fn flow(task: &Task<'_>) -> Vec<usize> {
     front
 }
 
-/// Pulls items to the side where they have more calls: the sum of lengths falls, and all calls still point right.
-fn shorten(calls: &Calls, columns: &mut [i64]) {
-    /// Each round moves whole chains by one; more rounds were never seen to help.
-    const ROUNDS: usize = 8;
-    for round in 0..ROUNDS {
-        let mut moved = false;
-        let mut visit = |item: usize| {
-            let (before, after) = (&calls.before[item], &calls.after[item]);
-            let low = before.iter().map(|&caller| columns[caller] + 1).max();
-            let high = after.iter().map(|&callee| columns[callee] - 1).min();
-            let target = match (after.len().cmp(&before.len()), low, high) {
-                (std::cmp::Ordering::Greater, _, Some(high)) => high,
-                (std::cmp::Ordering::Less, Some(low), _) => low,
-                (std::cmp::Ordering::Equal, Some(low), Some(high)) => (low + high).div_euclid(2),
-                _ => return,
-            };
-            moved |= columns[item] != target;
-            columns[item] = target;
-        };
-        if round % 2 == 0 {
-            calls.order.iter().rev().for_each(|&item| visit(item));
-        } else {
-            calls.order.iter().for_each(|&item| visit(item));
-        }
-        if !moved {
-            break;
-        }
-    }
-}
-
 /// Known items stay in their columns; a new one joins the column after its callers, or before its callees.
 fn keep(task: &Task<'_>, calls: &Calls) -> Vec<u32> {
     let mut columns: Vec<Option<u32>> = task.known.to_vec();
@@ -187,14 +168,10 @@ fn fold(task: &Task<'_>, calls: &Calls, aspect: f32, columns: &mut [u32]) {
         .map(|size| (size.width + 2.0 * task.column_gap) * (size.height + 3.0 * task.node_gap))
         .sum();
     let wanted = (area / aspect).sqrt();
-    let mut place = vec![0; calls.order.len()];
-    for (at, &item) in calls.order.iter().enumerate() {
-        place[item] = at;
-    }
-    let mut items = calls.order.clone();
-    items.sort_by_key(|&item| (columns[item], place[item]));
+    let by_column = by_key(calls.order.len(), |at| u64::from(columns[calls.order[at]]));
     let (mut column, mut used) = (0, 0.0);
-    for item in items {
+    for at in by_column {
+        let item = calls.order[at as usize];
         let height = task.sizes[item].height + 3.0 * task.node_gap;
         if used > 0.0 && used + height / 2.0 > wanted {
             column += 1;
@@ -202,6 +179,76 @@ fn fold(task: &Task<'_>, calls: &Calls, aspect: f32, columns: &mut [u32]) {
         }
         used += height;
         columns[item] = column;
+    }
+    settle(task, wanted, columns);
+}
+
+/// Moves single items to columns where their calls are shorter, while columns keep about the wanted height.
+fn settle(task: &Task<'_>, wanted: f32, columns: &mut [u32]) {
+    const ROUNDS: usize = 8;
+    /// A column may be so much higher than wanted.
+    const TOLERANCE: f32 = 1.1;
+    let height = |item: usize| task.sizes[item].height + 3.0 * task.node_gap;
+    let count = columns.iter().max().map_or(0, |&last| last + 1);
+    let mut heights = vec![0.0; count as usize];
+    let mut calls = vec![Vec::new(); columns.len()];
+    for (item, &column) in columns.iter().enumerate() {
+        heights[column as usize] += height(item);
+    }
+    for &(a, b) in task.edges {
+        if a != b {
+            calls[a].push((b, true));
+            calls[b].push((a, false));
+        }
+    }
+    for _ in 0..ROUNDS {
+        let mut moved = false;
+        for item in 0..columns.len() {
+            let now = columns[item];
+            let cost = |column: u32| -> f32 {
+                let far = |&(other, is_callee): &(usize, bool)| {
+                    let step = i64::from(columns[other]) - i64::from(column);
+                    strain(if is_callee { step } else { -step })
+                };
+                calls[item].iter().map(far).sum()
+            };
+            let fits = |column: u32| heights[column as usize] + height(item) <= TOLERANCE * wanted;
+            let (mut best, mut target) = (cost(now) - 0.01, now);
+            for column in (0..count).filter(|&column| column != now && fits(column)) {
+                let cost = cost(column);
+                if cost < best {
+                    (best, target) = (cost, column);
+                }
+            }
+            if target != now {
+                heights[now as usize] -= height(item);
+                heights[target as usize] += height(item);
+                columns[item] = target;
+                moved = true;
+            }
+        }
+        if !moved {
+            break;
+        }
+    }
+    // A column that everything left is no column.
+    let mut used = vec![0; count as usize + 1];
+    columns.iter().for_each(|&column| used[column as usize + 1] = 1);
+    for column in 0..count as usize {
+        used[column + 1] += used[column];
+    }
+    columns
+        .iter_mut()
+        .for_each(|column| *column = used[*column as usize]);
+}
+
+/// How much a call that goes so many columns to the right disturbs a folded picture: within a column it crosses what
+/// leaves the column, backwards it reads badly, and far ones cross what they pass.
+fn strain(step: i64) -> f32 {
+    match step {
+        1.. => step as f32,
+        0 => 1.8,
+        _ => 1.0 - step as f32,
     }
 }
 

@@ -5,7 +5,7 @@
 
 mod assemble;
 
-use std::collections::HashMap;
+use std::sync::Arc;
 
 use crate::{
     InputError, Layout, Point, Size,
@@ -13,8 +13,9 @@ use crate::{
     engine::assemble::FarEnds,
     input::Input,
     label,
-    level::{Frame, HintUse, Hints, Item, LevelDrawing, LevelSpec, Link, Port, Side, Tip},
-    memory::Remembered,
+    level::{Frame, HintUse, Hints, Item, LevelSpec, Link, Port, Side, Tip},
+    memory::{Kept, Remembered},
+    sort::{by_key, median},
     tree::{ItemIndex, Tree, TreeEdge},
 };
 
@@ -35,7 +36,14 @@ pub(crate) fn draw(input: &Input, previous: Option<&Layout>) -> Result<Layout, I
             slide_back(&mut layout, previous);
             layout
         }
-        None => from_scratch(&tree),
+        None => {
+            let first = from_scratch(&tree);
+            if input.nodes.iter().any(|node| node.pin.is_some()) {
+                Engine::new(&tree, Some(&first), input.options.aspect).hold()
+            } else {
+                first
+            }
+        }
     };
     label::place(&tree, &mut layout);
     Ok(layout)
@@ -44,23 +52,54 @@ pub(crate) fn draw(input: &Input, previous: Option<&Layout>) -> Result<Layout, I
 /// First passes decide how a long strip of boxes is folded; further ones sort the ports.
 fn from_scratch(tree: &Tree<'_>) -> Layout {
     let aspect = tree.input.options.aspect;
-    let shape = |layout: &Layout| layout.size.width / layout.size.height.max(1.0) / aspect;
+    let shape = |pass: &Pass| pass.layout.size.width / pass.layout.size.height.max(1.0) / aspect;
     let mut engine = Engine::new(tree, None, aspect);
     let mut first = engine.first_pass();
     // Lines between boxes are not in the estimate of the size: what came out too wide is folded once more.
-    let is = shape(&first.0);
+    let is = shape(&first);
     if tree.page() >= FOLD_FROM && !(0.75..=1.35).contains(&is) {
         let other = Engine::new(tree, None, aspect / is);
         let again = other.first_pass();
-        if shape(&again.0).ln().abs() < is.ln().abs() {
+        if shape(&again).ln().abs() < is.ln().abs() {
             (engine, first) = (other, again);
         }
     }
-    engine.further_passes(first)
+    engine.further_passes(first).layout
 }
 
-/// Moves the whole picture so that the node in the middle of all moves does not move.
+/// Moves the whole picture so that the node in the middle of all moves does not move. A page that looks as it did before
+/// stands where it did.
 fn slide_back(layout: &mut Layout, previous: &Layout) {
+    let memory = &previous.memory;
+    let known = memory.levels.last().into_iter().chain(memory.earlier(None));
+    let page = layout.memory.levels.last();
+    let same = known
+        .into_iter()
+        .find(|old| page.is_some_and(|page| Arc::ptr_eq(&page.kept, &old.kept)));
+    let shift = same.map_or_else(|| middle_move(layout, previous), |same| same.origin);
+    layout.origin = layout.origin.moved(shift);
+    for placed in layout.nodes.iter_mut().chain(&mut layout.boxes) {
+        placed.rect = placed.rect.moved(shift);
+    }
+    for point in layout.edges.iter_mut().flat_map(|route| &mut route.points) {
+        *point = point.moved(shift);
+    }
+    for level in &mut layout.memory.levels {
+        level.origin = level.origin.moved(shift);
+    }
+}
+
+/// A whole drawing, and what the next one wants to know of it.
+struct Pass {
+    layout: Layout,
+    /// Where the far ends of ports are.
+    far: FarEnds,
+    /// Sum over all levels.
+    crossings: u64,
+}
+
+/// The way back of the node that has half of the moves on either side.
+fn middle_move(layout: &Layout, previous: &Layout) -> Point {
     let moves: Vec<Point> = layout
         .nodes
         .iter()
@@ -69,25 +108,11 @@ fn slide_back(layout: &mut Layout, previous: &Layout) {
             Some(Point::new(was.x - now.rect.x, was.y - now.rect.y))
         })
         .collect();
-    if moves.is_empty() {
-        return;
-    }
-    let median = |axis: fn(&Point) -> f32| {
-        let mut values: Vec<f32> = moves.iter().map(axis).collect();
-        values.sort_by(f32::total_cmp);
-        values[values.len() / 2].round()
+    let middle = |axis: fn(&Point) -> f32| {
+        let values: Vec<f32> = moves.iter().map(axis).collect();
+        median(&values).unwrap_or(0.0).round()
     };
-    let shift = Point::new(median(|p| p.x), median(|p| p.y));
-    layout.origin = layout.origin.moved(shift);
-    for placed in layout.nodes.iter_mut().chain(&mut layout.boxes) {
-        placed.rect = placed.rect.moved(shift);
-    }
-    for point in layout.edges.iter_mut().flat_map(|route| &mut route.points) {
-        *point = point.moved(shift);
-    }
-    for level in layout.memory.levels.values_mut() {
-        level.origin = level.origin.moved(shift);
-    }
+    Point::new(middle(|p| p.x), middle(|p| p.y))
 }
 
 struct Engine<'a> {
@@ -95,16 +120,19 @@ struct Engine<'a> {
     previous: Option<&'a Layout>,
     /// Column of each item in its level.
     columns: Vec<u32>,
+    /// Last column of each level.
+    last_column: Vec<u32>,
     /// Edges that each level draws, by their numbers.
     edges_of: Vec<Vec<usize>>,
     /// Ports that each box needs, sorted.
     ports_of: Vec<Vec<Port>>,
+    /// How many edges go through each of them.
+    weights_of: Vec<Vec<u32>>,
 }
 
-/// A level with its spec.
+/// A drawn level.
 struct Level {
-    spec: LevelSpec,
-    drawing: LevelDrawing,
+    kept: Arc<Kept>,
     /// Links of edges come after those of ports, in the order of `edges_of`.
     first_edge: usize,
 }
@@ -121,8 +149,10 @@ impl<'a> Engine<'a> {
             tree,
             previous,
             columns: vec![0; tree.ids.len()],
+            last_column: vec![0; tree.page() + 1],
             edges_of,
-            ports_of: vec![Vec::new(); tree.page()],
+            ports_of: vec![Vec::new(); tree.page() + 1],
+            weights_of: vec![Vec::new(); tree.page() + 1],
         };
         engine.assign_columns(page_aspect);
         engine.find_ports();
@@ -164,6 +194,7 @@ impl<'a> Engine<'a> {
                 column_gap: options.column_gap,
                 fold: (boxes >= FOLD_FROM).then_some(aspect),
             });
+            self.last_column[level] = columns.iter().copied().max().unwrap_or(0);
             for (&item, column) in items.iter().zip(columns) {
                 self.columns[item] = column;
             }
@@ -177,9 +208,50 @@ impl<'a> Engine<'a> {
         }
     }
 
+    /// Where an item was put by hand. A first picture is drawn without: it tells where columns are.
+    fn pin(&self, item: ItemIndex) -> Option<Point> {
+        self.previous?;
+        self.tree.input.nodes.get(item)?.pin
+    }
+
+    /// The column that is nearest to where an item was put, unless it is there already.
+    fn pinned_column(&self, item: ItemIndex) -> Option<u32> {
+        let pin = self.pin(item)?;
+        let Kept { spec, drawing } = &*self.remembered(self.tree.level_of[item])?.kept;
+        let id = self.tree.ids[item];
+        let others = spec.items.iter().zip(&drawing.items);
+        let (mut nearest, mut end) = (None, (0, 0f32));
+        for (other, place) in others {
+            if other.id == id {
+                if other.pin == Some(pin) {
+                    return None;
+                }
+                continue;
+            }
+            let distance = (place.x + other.size.width / 2.0 - pin.x).abs();
+            if nearest.is_none_or(|(least, _)| distance < least) {
+                nearest = Some((distance, other.column));
+            }
+            end = (end.0.max(other.column + 1), end.1.max(place.x + other.size.width));
+        }
+        let (_, column) = nearest?;
+        let beyond = pin.x > end.1 + self.tree.input.options.column_gap / 2.0;
+        Some(if beyond { end.0 } else { column })
+    }
+
     fn known_column(&self, item: ItemIndex) -> Option<u32> {
-        let columns = &self.previous?.memory.columns;
-        columns.get(&self.tree.ids[item]).copied()
+        if let Some(column) = self.pinned_column(item) {
+            return Some(column);
+        }
+        let memory = &self.previous?.memory;
+        let id = self.tree.ids[item];
+        if let Some(at) = memory.items.find(id) {
+            return Some(memory.columns[at]);
+        }
+        // What was in a collapsed box comes back to where it was.
+        let level = memory.earlier(self.box_id(self.tree.level_of[item])).next()?;
+        let item = level.kept.spec.items.iter().find(|item| item.id == id)?;
+        Some(item.column)
     }
 
     fn find_ports(&mut self) {
@@ -191,9 +263,18 @@ impl<'a> Engine<'a> {
                 }
             }
         }
-        for ports in &mut self.ports_of {
-            ports.sort_unstable();
-            ports.dedup();
+        for (ports, weights) in self.ports_of.iter_mut().zip(&mut self.weights_of) {
+            sort_ports(ports);
+            let mut different: Vec<Port> = Vec::new();
+            for port in ports.drain(..) {
+                if different.last() == Some(&port) {
+                    *weights.last_mut().expect("each port has a weight") += 1;
+                } else {
+                    different.push(port);
+                    weights.push(1);
+                }
+            }
+            *ports = different;
         }
     }
 
@@ -202,7 +283,7 @@ impl<'a> Engine<'a> {
         let sides = match self.columns[edge.items.0].cmp(&self.columns[edge.items.1]) {
             std::cmp::Ordering::Less => [Side::Right, Side::Left],
             std::cmp::Ordering::Greater => [Side::Left, Side::Right],
-            std::cmp::Ordering::Equal => [Side::Right, Side::Right],
+            std::cmp::Ordering::Equal => [self.flat_side(edge); 2],
         };
         let port = |node: ItemIndex, item: ItemIndex, side| {
             (node != item).then(|| Port {
@@ -217,44 +298,73 @@ impl<'a> Engine<'a> {
         ]
     }
 
+    /// The side on which a call within a column runs: that to which both ends are nearer within their boxes.
+    fn flat_side(&self, edge: &TreeEdge) -> Side {
+        let mut steps = 0;
+        for node in [edge.from, edge.to] {
+            let mut item = node;
+            for level in self.tree.levels_below(node, edge.level) {
+                steps += 2 * self.columns[item] as i32 - self.last_column[level] as i32;
+                item = self.tree.item_of(level);
+            }
+        }
+        if steps < 0 { Side::Left } else { Side::Right }
+    }
+
     /// Everything as near as it can be to where it was.
     fn hold(&self) -> Layout {
         let levels = self.draw_levels(|level, spec| self.hints_to_hold(level, spec));
-        self.assemble(levels).0
+        self.assemble(levels).layout
     }
 
-    fn first_pass(&self) -> (Layout, FarEnds) {
-        self.assemble(self.draw_levels(|_, _| Hints::default()))
-    }
-
-    /// Each pass turns ports further towards their far ends. Most is won by the first; small graphs can wait for three.
-    fn further_passes(&self, (mut layout, mut far): (Layout, FarEnds)) -> Layout {
-        let passes = match (self.tree.page(), self.tree.sizes.len()) {
-            (0, _) => 0,
-            (_, 0..=400) => 3,
-            _ => 1,
+    fn first_pass(&self) -> Pass {
+        // Small graphs have time, and gain by it.
+        let is_draft = self.further_pass_count() == 1;
+        let hints = |level, _: &LevelSpec| Hints {
+            is_draft: is_draft && level != self.tree.page(),
+            ..self.first_hints(level)
         };
-        for _ in 0..passes {
-            let levels = self.draw_levels(|level, spec| self.hints_from(&layout, &far, level, spec));
-            (layout, far) = self.assemble(levels);
+        self.assemble(self.draw_levels(hints))
+    }
+
+    /// Each pass turns ports further towards their far ends; the best one counts. Most is won by the first; small graphs
+    /// can wait for more.
+    fn further_passes(&self, first: Pass) -> Pass {
+        let (mut best, mut last) = (None, first);
+        for _ in 0..self.further_pass_count() {
+            let levels =
+                self.draw_levels(|level, spec| self.hints_from(&last.layout, &last.far, level, spec));
+            let next = self.assemble(levels);
+            let before = std::mem::replace(&mut last, next);
+            if best
+                .as_ref()
+                .is_none_or(|best: &Pass| before.crossings < best.crossings)
+            {
+                best = Some(before);
+            }
         }
-        layout
+        best.filter(|best| best.crossings < last.crossings)
+            .unwrap_or(last)
+    }
+
+    fn further_pass_count(&self) -> usize {
+        match (self.tree.page(), self.tree.sizes.len()) {
+            (0, _) => 0,
+            (_, 0..=400) => 4,
+            _ => 1,
+        }
     }
 
     fn draw_levels(&self, hints: impl Fn(usize, &LevelSpec) -> Hints) -> Vec<Option<Level>> {
         let mut levels: Vec<Option<Level>> = (0..=self.tree.page()).map(|_| None).collect();
         for &level in &self.tree.inside_out {
             let (spec, first_edge) = self.spec(level, &levels);
-            let kept = self
-                .remembered(level)
-                .filter(|remembered| remembered.spec == spec)
-                .map(|remembered| remembered.drawing.clone());
-            let drawing = kept.unwrap_or_else(|| spec.draw(&hints(level, &spec)));
-            levels[level] = Some(Level {
-                spec,
-                drawing,
-                first_edge,
+            let kept = self.find_kept(level, &spec);
+            let kept = kept.unwrap_or_else(|| {
+                let drawing = spec.draw(&hints(level, &spec));
+                Arc::new(Kept { spec, drawing })
             });
+            levels[level] = Some(Level { kept, first_edge });
         }
         levels
     }
@@ -264,7 +374,24 @@ impl<'a> Engine<'a> {
     }
 
     fn remembered(&self, level: usize) -> Option<&Remembered> {
-        self.previous?.memory.levels.get(&self.box_id(level))
+        let memory = &self.previous?.memory;
+        match self.box_id(level) {
+            Some(id) => memory.levels.get(memory.boxes.find(id)?),
+            None => memory.levels.last(),
+        }
+    }
+
+    /// The drawing of a level that is on screen, or was not long ago, when the same is to be drawn.
+    fn find_kept(&self, level: usize, spec: &LevelSpec) -> Option<Arc<Kept>> {
+        let earlier = self
+            .previous
+            .map(|previous| previous.memory.earlier(self.box_id(level)));
+        self.remembered(level)
+            .into_iter()
+            .chain(earlier.into_iter().flatten())
+            .map(|remembered| &remembered.kept)
+            .find(|kept| kept.spec == *spec)
+            .cloned()
     }
 
     /// What a level draws, and the number of its first link that is no port's.
@@ -286,7 +413,7 @@ impl<'a> Engine<'a> {
                 }
             }
         };
-        let ports = self.ports_of.get(level).cloned().unwrap_or_default();
+        let ports = self.ports_of[level].clone();
         let tip = |item: ItemIndex, port: Option<Port>| Tip {
             vertex: local(item),
             offset: tree
@@ -296,7 +423,7 @@ impl<'a> Engine<'a> {
         };
         let mut links = Vec::with_capacity(ports.len() + self.edges_of[level].len());
         for (at, port) in ports.iter().enumerate() {
-            let inner = tip(tree.holder(tree.index[&port.node], level), Some(*port));
+            let inner = tip(tree.holder(tree.at(port.node), level), Some(*port));
             let border = Tip {
                 vertex: items.len() + at,
                 offset: 0.0,
@@ -310,6 +437,7 @@ impl<'a> Engine<'a> {
                 from,
                 to,
                 reversed: false,
+                flat: Side::Right,
             });
         }
         for &edge in &self.edges_of[level] {
@@ -324,6 +452,7 @@ impl<'a> Engine<'a> {
                 from,
                 to,
                 reversed,
+                flat: self.flat_side(edge),
             });
         }
         let spec = LevelSpec {
@@ -336,11 +465,12 @@ impl<'a> Engine<'a> {
                         None => tree.sizes[item],
                         Some(inner) => levels[inner]
                             .as_ref()
-                            .map(|inner| inner.drawing.size)
+                            .map(|inner| inner.kept.drawing.size)
                             .unwrap_or_default(),
                     },
                     column: self.columns[item],
                     is_box: tree.level_in(item).is_some(),
+                    pin: self.pin(item),
                 })
                 .collect(),
             links,
@@ -354,47 +484,55 @@ impl<'a> Engine<'a> {
     /// Hints from the picture on screen.
     fn hints_to_hold(&self, level: usize, spec: &LevelSpec) -> Hints {
         let Some(previous) = self.previous else {
-            return Hints::default();
+            return self.first_hints(level);
         };
         let remembered = self.remembered(level);
         let old_port = |port: &Port| {
             let old = remembered?;
-            let at = old.spec.ports.binary_search(port).ok()?;
-            Some(old.origin.y + old.drawing.ports[at])
+            let at = old.kept.spec.ports.binary_search(port).ok()?;
+            Some(old.origin.y + old.kept.drawing.ports[at])
         };
         let items = spec.items.iter().map(|item| {
+            if let (Some(pin), Some(old)) = (item.pin, remembered) {
+                return Some(old.origin.y + pin.y);
+            }
             let rect = previous
                 .find_node(item.id)
                 .or_else(|| previous.find_box(item.id))?;
             Some(rect.middle().y)
         });
-        let lanes = remembered
-            .map(|old| {
-                let on_page = |lane: &Vec<f32>| lane.iter().map(|y| y + old.origin.y).collect();
-                spec.links
-                    .iter()
-                    .filter_map(|link| Some((link.key, on_page(old.drawing.lanes.get(&link.key)?))))
-                    .collect()
-            })
-            .unwrap_or_default();
+        let lanes = remembered.map(|old| old.kept.drawing.lanes.moved(old.origin.y));
         Hints {
             heights: items.chain(spec.ports.iter().map(old_port)).collect(),
-            lanes,
+            lanes: lanes.unwrap_or_default(),
+            room: remembered.map(|old| old.kept.drawing.size),
             use_as: HintUse::Hold,
+            ..self.first_hints(level)
         }
     }
 
-    /// Hints from the first pass: ports by the far ends of their links.
+    fn first_hints(&self, level: usize) -> Hints {
+        Hints {
+            weights: self.weights_of[level].clone(),
+            ..Hints::default()
+        }
+    }
+
+    /// Hints from the pass before: ports by the far ends of their links.
     fn hints_from(&self, layout: &Layout, far: &FarEnds, level: usize, spec: &LevelSpec) -> Hints {
         let items = spec.items.iter().map(|item| {
             let rect = layout.find_node(item.id).or_else(|| layout.find_box(item.id))?;
             Some(rect.middle().y)
         });
-        let ports = spec.ports.iter().map(|port| far.get(&(level, *port)).copied());
+        let mean = |heights: &Vec<f32>| {
+            let sum: f32 = heights.iter().sum();
+            (!heights.is_empty()).then(|| sum / heights.len() as f32)
+        };
         Hints {
-            heights: items.chain(ports).collect(),
-            lanes: HashMap::new(),
+            heights: items.chain(far[level].iter().map(mean)).collect(),
+            far: far[level].clone(),
             use_as: HintUse::Seed,
+            ..self.first_hints(level)
         }
     }
 }
@@ -402,8 +540,22 @@ impl<'a> Engine<'a> {
 impl Level {
     /// How far below the middle of the box a port is.
     fn port_offset(&self, port: Port) -> f32 {
-        let at = self.spec.ports.binary_search(&port);
-        at.map_or(0.0, |at| self.drawing.ports[at] - self.drawing.size.height / 2.0)
+        let Kept { spec, drawing } = &*self.kept;
+        let at = spec.ports.binary_search(&port);
+        at.map_or(0.0, |at| drawing.ports[at] - drawing.size.height / 2.0)
+    }
+}
+
+/// Sorts ports in their own order, with the engine's one sort.
+fn sort_ports(ports: &mut Vec<Port>) {
+    let keys: [fn(&Port) -> u64; 3] = [
+        |port| port.edge.unwrap_or_default(),
+        |port| u64::from(port.side == Side::Right) << 1 | u64::from(port.edge.is_some()),
+        |port| port.node,
+    ];
+    for key in keys {
+        let order = by_key(ports.len(), |at| key(&ports[at]));
+        *ports = order.into_iter().map(|at| ports[at as usize]).collect();
     }
 }
 

@@ -1,8 +1,8 @@
 //! What is to be drawn, and the check that it can be.
 
-use std::{collections::HashMap, fmt};
+use std::fmt;
 
-use crate::Size;
+use crate::{Point, Size, sort::Index};
 
 /// A graph to draw. The order of the nodes breaks ties: what comes first stands higher where nothing else decides.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -26,6 +26,9 @@ pub struct NodeSpec {
     pub size: Size,
     /// Innermost box that holds it.
     pub parent: Option<u64>,
+    /// Where it was put by hand: its middle, from the upper left corner of its box, or of the page. It stands in the
+    /// column that is nearest, at that height as far as its neighbours leave room.
+    pub pin: Option<Point>,
 }
 
 /// A box; its size follows from what it holds.
@@ -120,45 +123,55 @@ impl std::error::Error for InputError {}
 impl Input {
     /// Finds the first thing that cannot be drawn.
     pub fn check(&self) -> Result<(), InputError> {
-        let mut boxes: HashMap<u64, Option<u64>> = HashMap::with_capacity(self.boxes.len());
-        for spec in &self.boxes {
-            if boxes.insert(spec.id, spec.parent).is_some() {
-                return Err(InputError::Duplicate(spec.id));
-            }
+        self.index().map(drop)
+    }
+
+    /// Places of nodes, then of boxes, by their ids, when everything can be drawn.
+    pub(crate) fn index(&self) -> Result<Index, InputError> {
+        let (nodes, boxes) = (&self.nodes, &self.boxes);
+        let ids = nodes
+            .iter()
+            .map(|spec| spec.id)
+            .chain(boxes.iter().map(|spec| spec.id));
+        let index = Index::new(ids);
+        if let Some(id) = index.find_duplicate() {
+            return Err(InputError::Duplicate(id));
+        }
+        let find_box = |id: u64| Some(&boxes[index.find(id)?.checked_sub(nodes.len())?]);
+        for spec in boxes {
             if ![spec.header, spec.padding, spec.min_width]
                 .into_iter()
                 .all(is_length)
             {
                 return Err(InputError::BadSize(spec.id));
             }
-        }
-        for spec in &self.boxes {
             let mut next = spec.parent;
             for _ in 0..=MAX_DEPTH {
                 let Some(id) = next else { break };
                 if id == spec.id {
                     return Err(InputError::Circular(id));
                 }
-                next = *boxes.get(&id).ok_or(InputError::UnknownParent(spec.id))?;
+                next = find_box(id).ok_or(InputError::UnknownParent(spec.id))?.parent;
             }
             if next.is_some() {
                 return Err(InputError::TooDeep(spec.id));
             }
         }
-        let mut nodes: HashMap<u64, ()> = HashMap::with_capacity(self.nodes.len());
-        for spec in &self.nodes {
-            if nodes.insert(spec.id, ()).is_some() || boxes.contains_key(&spec.id) {
-                return Err(InputError::Duplicate(spec.id));
-            }
-            if spec.parent.is_some_and(|parent| !boxes.contains_key(&parent)) {
+        for spec in nodes {
+            if spec.parent.is_some_and(|parent| find_box(parent).is_none()) {
                 return Err(InputError::UnknownParent(spec.id));
             }
             if !is_length(spec.size.width) || !is_length(spec.size.height) {
                 return Err(InputError::BadSize(spec.id));
             }
+            let is_place = |value: f32| is_length(value.abs());
+            if spec.pin.is_some_and(|pin| !is_place(pin.x) || !is_place(pin.y)) {
+                return Err(InputError::BadSize(spec.id));
+            }
         }
         for edge in &self.edges {
-            if !nodes.contains_key(&edge.from) || !nodes.contains_key(&edge.to) {
+            let is_node = |id: u64| index.find(id).is_some_and(|at| at < nodes.len());
+            if !is_node(edge.from) || !is_node(edge.to) {
                 return Err(InputError::UnknownEnd(edge.id));
             }
             if edge
@@ -181,7 +194,7 @@ impl Input {
         {
             return Err(InputError::BadSize(0));
         }
-        Ok(())
+        Ok(index)
     }
 }
 

@@ -1,15 +1,12 @@
 //! Places for labels: on the flattest free part of the line, never on a node.
 
-use std::collections::HashMap;
-
 use crate::{
     Layout, Point, Rect, Size,
     curve::{Cubic, curve},
+    sort::{Index, by_key, height_key},
     tree::Tree,
 };
 
-/// Side of a cell of the grid that finds what is near.
-const CELL: f32 = 128.0;
 /// Distance from nodes.
 const FROM_NODE: f32 = 3.0;
 /// Further room below nodes, over whose lower border badges hang.
@@ -17,33 +14,61 @@ const BELOW_NODE: f32 = 6.0;
 /// Distance from other labels.
 const FROM_LABEL: f32 = 2.0;
 
-/// Rectangles by the cells that they touch.
-#[derive(Default)]
+/// Rectangles by the cells of a page that they touch.
 struct Grid {
-    cells: HashMap<(i32, i32), Vec<Rect>>,
+    page: Rect,
+    /// Side of a cell.
+    cell: f32,
+    /// Cells in a row.
+    columns: usize,
+    cells: Vec<Vec<Rect>>,
 }
 
 impl Grid {
+    fn new(page: Rect) -> Self {
+        /// Side of a cell, and how many there may be at most: then cells are larger.
+        const CELL: f32 = 128.0;
+        const CELLS: f32 = 65_536.0;
+        let longest = page.width.max(page.height);
+        let cell = CELL
+            .max((page.width * page.height / CELLS).sqrt())
+            .max(longest / CELLS);
+        let count = |length: f32| (length / cell) as usize + 1;
+        let columns = count(page.width);
+        Self {
+            page,
+            cell,
+            columns,
+            cells: vec![Vec::new(); columns * count(page.height)],
+        }
+    }
+
+    /// Cells that a rectangle touches; what lies outside of the page counts to its border.
+    fn cells(&self, rect: &Rect) -> impl Iterator<Item = usize> + use<> {
+        let (columns, rows) = (self.columns, self.cells.len() / self.columns);
+        // Negative values become 0.
+        let at = |from: f32, count: usize| ((from / self.cell) as usize).min(count - 1);
+        let (left, right) = (
+            at(rect.x - self.page.x, columns),
+            at(rect.right() - self.page.x, columns),
+        );
+        let (top, bottom) = (
+            at(rect.y - self.page.y, rows),
+            at(rect.bottom() - self.page.y, rows),
+        );
+        (top..=bottom).flat_map(move |row| (left..=right).map(move |column| row * columns + column))
+    }
+
     fn add(&mut self, rect: Rect) {
-        for cell in cells(&rect) {
-            self.cells.entry(cell).or_default().push(rect);
+        for cell in self.cells(&rect) {
+            self.cells[cell].push(rect);
         }
     }
 
     fn hits(&self, rect: &Rect) -> bool {
-        cells(rect).any(|cell| {
-            self.cells
-                .get(&cell)
-                .is_some_and(|rects| rects.iter().any(|other| other.overlaps(rect)))
-        })
+        self.cells(rect)
+            .any(|cell| self.cells[cell].iter().any(|other| other.overlaps(rect)))
     }
-}
-
-fn cells(rect: &Rect) -> impl Iterator<Item = (i32, i32)> + use<> {
-    let cell = |value: f32| (value / CELL).floor() as i32;
-    let (left, right) = (cell(rect.x), cell(rect.right()));
-    let (top, bottom) = (cell(rect.y), cell(rect.bottom()));
-    (left..=right).flat_map(move |x| (top..=bottom).map(move |y| (x, y)))
 }
 
 /// A place on the line with how bad it is.
@@ -54,31 +79,35 @@ struct Candidate {
 
 /// Ways of all edges, to find those that several edges share.
 struct SharedWays {
-    /// Level pieces by height, as (left, right, edge).
-    level: HashMap<i32, Vec<(f32, f32, usize)>>,
-    /// Other pieces by each of their ends.
-    bent: HashMap<[i32; 2], Vec<usize>>,
+    /// Level pieces as (left, right, edge), found by their heights.
+    level: Vec<(f32, f32, usize)>,
+    heights: Index,
+    /// Edges of other pieces, found by each of their ends.
+    bent: Vec<usize>,
+    ends: Index,
 }
 
 impl SharedWays {
     fn new(layout: &Layout) -> Self {
-        let mut ways = Self {
-            level: HashMap::new(),
-            bent: HashMap::new(),
-        };
+        let (mut level, mut heights, mut bent, mut ends) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for (edge, route) in layout.edges.iter().enumerate() {
             for pair in route.points.windows(2) {
                 let (a, b) = (pair[0], pair[1]);
                 if (a.y - b.y).abs() < 0.01 {
-                    let span = (a.x.min(b.x), a.x.max(b.x), edge);
-                    ways.level.entry(a.y.round() as i32).or_default().push(span);
+                    level.push((a.x.min(b.x), a.x.max(b.x), edge));
+                    heights.push(height_key(a.y.round()));
                 } else {
-                    ways.bent.entry(key(a)).or_default().push(edge);
-                    ways.bent.entry(key(b)).or_default().push(edge);
+                    bent.extend([edge; 2]);
+                    ends.extend([key(a), key(b)]);
                 }
             }
         }
-        ways
+        Self {
+            level,
+            heights: Index::new(heights.into_iter()),
+            bent,
+            ends: Index::new(ends.into_iter()),
+        }
     }
 
     /// Whether another edge runs through the place `t` of a piece, or so near that one could not tell.
@@ -86,28 +115,27 @@ impl SharedWays {
         /// Waves from one point are apart from here on.
         const APART: f32 = 0.35;
         if piece.is_line() {
-            let spans = self.level.get(&(place.y.round() as i32));
-            return spans.is_some_and(|spans| {
-                spans
-                    .iter()
-                    .any(|&(left, right, other)| other != edge && left <= place.x && place.x <= right)
-            });
+            return self
+                .heights
+                .all(height_key(place.y.round()))
+                .map(|at| self.level[at])
+                .any(|(left, right, other)| other != edge && left <= place.x && place.x <= right);
         }
-        let shared = |end: Point| {
-            let edges = self.bent.get(&key(end));
-            edges.is_some_and(|edges| edges.iter().any(|&other| other != edge))
-        };
+        let shared = |end: Point| self.ends.all(key(end)).any(|at| self.bent[at] != edge);
         (t < APART && shared(piece.from)) || (t > 1.0 - APART && shared(piece.to))
     }
 }
 
-fn key(a: Point) -> [i32; 2] {
-    [a.x, a.y].map(|value| value.round() as i32)
+fn key(a: Point) -> u64 {
+    height_key(a.x.round()) << 32 | height_key(a.y.round())
 }
 
 /// Gives every edge that wants a label the best place that is free. Short ways choose first: they have the least choice.
 pub(crate) fn place(tree: &Tree<'_>, layout: &mut Layout) {
-    let mut nodes = Grid::default();
+    if tree.edges.iter().all(|edge| edge.label.is_none()) {
+        return;
+    }
+    let mut nodes = Grid::new(layout.bounds());
     for node in &layout.nodes {
         let mut rect = node.rect.grown(FROM_NODE);
         rect.height += BELOW_NODE;
@@ -121,7 +149,7 @@ pub(crate) fn place(tree: &Tree<'_>, layout: &mut Layout) {
         nodes.add(Rect::new(rect.x, rect.y, spec.min_width, spec.header * 0.8));
     }
     let shared = SharedWays::new(layout);
-    let mut wanted: Vec<(usize, Size, Vec<Candidate>)> = tree
+    let wanted: Vec<(usize, Size, Vec<Candidate>)> = tree
         .edges
         .iter()
         .filter_map(|edge| {
@@ -132,16 +160,20 @@ pub(crate) fn place(tree: &Tree<'_>, layout: &mut Layout) {
                 .ok()?;
             let mut candidates = candidates(at, &layout.edges[at].points, size, &shared);
             candidates.retain(|candidate| !nodes.hits(&Rect::around(candidate.place, size)));
-            candidates.sort_by(|a, b| a.cost.total_cmp(&b.cost));
             Some((at, size, candidates))
         })
         .collect();
-    wanted.sort_by_key(|(at, _, candidates)| (candidates.len(), *at));
-    let mut labels = Grid::default();
-    for (at, size, candidates) in wanted {
-        let free = candidates
-            .iter()
-            .map(|candidate| candidate.place)
+    let order = by_key(wanted.len(), |at| {
+        let (edge, _, candidates) = &wanted[at];
+        (candidates.len() as u64) << 32 | *edge as u64
+    });
+    let mut labels = Grid::new(layout.bounds());
+    for (at, size, candidates) in order.into_iter().map(|at| &wanted[at as usize]) {
+        let (at, size) = (*at, *size);
+        let by_cost = by_key(candidates.len(), |at| height_key(candidates[at].cost));
+        let free = by_cost
+            .into_iter()
+            .map(|at| candidates[at as usize].place)
             .find(|&place| !labels.hits(&Rect::around(place, size)));
         if let Some(place) = free {
             labels.add(Rect::around(place, size).grown(FROM_LABEL));

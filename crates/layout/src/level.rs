@@ -5,16 +5,16 @@
 
 mod crossings;
 mod neighbours;
+mod net;
 mod order;
 mod pack;
 mod part;
 mod place;
 mod route;
 mod spread;
+mod swap;
 
-use std::collections::HashMap;
-
-use crate::{Options, Point, Size};
+use crate::{Options, Point, Size, sort};
 
 /// Everything that decides how a level looks from scratch. Equal specs have equal drawings, so that a level whose
 /// spec did not change is taken over as it is.
@@ -47,6 +47,8 @@ pub(crate) struct Item {
     pub(crate) size: Size,
     pub(crate) column: u32,
     pub(crate) is_box: bool,
+    /// Where it was put by hand.
+    pub(crate) pin: Option<Point>,
 }
 
 /// Where the links of one inner node leave a box on one side.
@@ -74,6 +76,8 @@ pub(crate) struct Link {
     pub(crate) to: Tip,
     /// Whether the call goes from `to` to `from`.
     pub(crate) reversed: bool,
+    /// On which side of its column it runs when both ends stand in one.
+    pub(crate) flat: Side,
 }
 
 /// An end of a link.
@@ -84,19 +88,53 @@ pub(crate) struct Tip {
     pub(crate) offset: f32,
 }
 
-/// Where things stood before. Heights are of the page; only their differences count.
+/// Where things stood before, and what lies beyond the border. Heights are of the page; only their differences count.
 #[derive(Debug, Default)]
 pub(crate) struct Hints {
     /// Middles of items, then of ports.
     pub(crate) heights: Vec<Option<f32>>,
-    /// Bends of links, by key, as (column, height).
-    pub(crate) lanes: HashMap<u64, Lane>,
+    /// Bends of links.
+    pub(crate) lanes: Lanes,
+    /// How many edges the link of each port stands for. Not of the spec, so that one call more on a way that is there
+    /// moves nothing.
+    pub(crate) weights: Vec<u32>,
+    /// For each port, heights of the far ends of its edges.
+    pub(crate) far: Vec<Vec<f32>>,
+    /// Size of the level on screen.
+    pub(crate) room: Option<Size>,
     /// What to do with them.
     pub(crate) use_as: HintUse,
+    /// Whether the drawing is only looked at for its shape and for where things about are.
+    pub(crate) is_draft: bool,
 }
 
-/// Bends of one link from column to column.
-pub(crate) type Lane = Vec<f32>;
+/// Bends of links from column to column, by the links' keys.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Lanes(Vec<(u64, Vec<f32>)>);
+
+impl Lanes {
+    fn new(lanes: Vec<(u64, Vec<f32>)>) -> Self {
+        let order = sort::by_key(lanes.len(), |at| lanes[at].0);
+        let mut lanes: Vec<Option<(u64, Vec<f32>)>> = lanes.into_iter().map(Some).collect();
+        Self(
+            order
+                .into_iter()
+                .filter_map(|at| lanes[at as usize].take())
+                .collect(),
+        )
+    }
+
+    fn find(&self, key: u64) -> Option<&[f32]> {
+        let at = self.0.binary_search_by_key(&key, |lane| lane.0).ok()?;
+        Some(&self.0[at].1)
+    }
+
+    /// All lanes so much further down.
+    pub(crate) fn moved(&self, by: f32) -> Self {
+        let moved = |lane: &[f32]| lane.iter().map(|height| height + by).collect();
+        Self(self.0.iter().map(|(key, lane)| (*key, moved(lane))).collect())
+    }
+}
 
 /// What hints are good for.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -104,7 +142,7 @@ pub(crate) enum HintUse {
     /// Nothing was drawn before.
     #[default]
     Nothing,
-    /// One more order to start from, and the order of ports.
+    /// One more order to start from, and ports that turn to their far ends.
     Seed,
     /// What was on screen stays where it was as far as it can.
     Hold,
@@ -121,7 +159,9 @@ pub(crate) struct LevelDrawing {
     /// Ways of links, in the direction of the call.
     pub(crate) routes: Vec<Vec<Point>>,
     /// Bends, as the next drawing wants them in [`Hints::lanes`].
-    pub(crate) lanes: HashMap<u64, Lane>,
+    pub(crate) lanes: Lanes,
+    /// Crossings within the level, each as often as edges cross there.
+    pub(crate) crossings: u64,
 }
 
 impl LevelSpec {
@@ -141,9 +181,10 @@ impl LevelSpec {
             routes: vec![Vec::new(); self.links.len()],
             ..LevelDrawing::default()
         };
-        let parts = pack::split(self)
+        let (parts, local) = pack::split(self);
+        let parts = parts
             .into_iter()
-            .map(|members| part::Part::new(self, hints, &members).draw())
+            .map(|members| part::Part::new(self, hints, members, &local).draw())
             .collect();
         pack::pack(self, hints, parts, &mut drawing);
         drawing

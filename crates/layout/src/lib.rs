@@ -10,7 +10,7 @@
 //!
 //! ```
 //! use vigla_layout::{EdgeSpec, Input, NodeSpec, Size, layout};
-//! let node = |id| NodeSpec { id, size: Size::new(120.0, 40.0), parent: None };
+//! let node = |id| NodeSpec { id, size: Size::new(120.0, 40.0), parent: None, pin: None };
 //! let edge = EdgeSpec { id: 3, from: 1, to: 2, label: None, own_way: false };
 //! let input = Input { nodes: vec![node(1), node(2)], edges: vec![edge], ..Input::default() };
 //! let picture = layout(&input)?;
@@ -32,12 +32,15 @@ mod picture;
 pub mod quality;
 #[cfg(any(test, feature = "quality"))]
 pub mod sample;
+mod sort;
 mod tree;
+mod trunks;
 
 pub use curve::{Cubic, curve};
 pub use geometry::{Point, Rect, Size};
 pub use input::{BoxSpec, EdgeSpec, Input, InputError, MAX_DEPTH, NodeSpec, Options};
 pub use picture::{Layout, Placed, Route};
+pub use trunks::{Trunk, trunks};
 
 /// Draws a graph from scratch.
 pub fn layout(input: &Input) -> Result<Layout, InputError> {

@@ -13,6 +13,7 @@ pub fn bookinfo() -> Input {
         id,
         size: Size::new(128.0, 38.0),
         parent: parent.map(|at| BOXES + at),
+        pin: None,
     };
     let frame = |at| BoxSpec {
         id: BOXES + at,
@@ -154,6 +155,7 @@ pub fn mesh(count: usize, boxes: bool) -> Input {
                 id: at as u64,
                 size: Size::new(120.0, 36.0),
                 parent: boxes.then_some(BOXES + (at / NAMESPACE) as u64),
+                pin: None,
             })
             .collect(),
         boxes: (0..if boxes { namespaces } else { 0 })

@@ -5,9 +5,10 @@
 //! Each box is a level; one more level, the last, is the page itself. An edge belongs to the lowest level that
 //! holds both of its ends.
 
-use std::collections::HashMap;
-
-use crate::{Input, InputError, Size};
+use crate::{
+    Input, InputError, Size,
+    sort::{Index, by_key},
+};
 
 /// Number of a node or box among all.
 pub(crate) type ItemIndex = usize;
@@ -17,7 +18,7 @@ pub(crate) struct Tree<'a> {
     /// Ids of all items.
     pub(crate) ids: Vec<u64>,
     /// Items by id.
-    pub(crate) index: HashMap<u64, ItemIndex>,
+    pub(crate) index: Index,
     /// Sizes of nodes.
     pub(crate) sizes: Vec<Size>,
     /// Level that holds an item.
@@ -28,7 +29,8 @@ pub(crate) struct Tree<'a> {
     pub(crate) depth: Vec<usize>,
     /// Levels, innermost first; the page is the last.
     pub(crate) inside_out: Vec<usize>,
-    /// Edges by caller and callee, so that an order that follows them is that of the nodes.
+    /// Edges by caller and callee, so that an order that follows them is that of the nodes; those between the same two
+    /// by id, so that the order of the input does not count.
     pub(crate) edges: Vec<TreeEdge>,
 }
 
@@ -50,16 +52,16 @@ pub(crate) struct TreeEdge {
 
 impl<'a> Tree<'a> {
     pub(crate) fn new(input: &'a Input) -> Result<Self, InputError> {
-        input.check()?;
+        let index = input.index()?;
         let (nodes, boxes) = (&input.nodes, &input.boxes);
         let ids: Vec<u64> = nodes
             .iter()
             .map(|node| node.id)
             .chain(boxes.iter().map(|spec| spec.id))
             .collect();
-        let index: HashMap<u64, ItemIndex> = ids.iter().enumerate().map(|(at, id)| (*id, at)).collect();
         let (count, page) = (nodes.len(), boxes.len());
-        let level = |parent: Option<u64>| parent.map_or(page, |id| index[&id] - count);
+        let at = |id: u64| index.find(id).expect("ids are known after the check");
+        let level = |parent: Option<u64>| parent.map_or(page, |id| at(id) - count);
         let level_of: Vec<usize> = nodes
             .iter()
             .map(|node| level(node.parent))
@@ -77,7 +79,7 @@ impl<'a> Tree<'a> {
             level_of,
             items,
             depth: vec![0; page + 1],
-            inside_out: (0..=page).collect(),
+            inside_out: Vec::new(),
             edges: Vec::with_capacity(input.edges.len()),
         };
         for level in 0..page {
@@ -88,13 +90,16 @@ impl<'a> Tree<'a> {
             }
         }
         let depth = &tree.depth;
-        tree.inside_out
-            .sort_by_key(|&level| std::cmp::Reverse(depth[level]));
-        tree.edges = input
-            .edges
-            .iter()
+        tree.inside_out = by_key(page + 1, |level| (input.boxes.len() - depth[level]) as u64)
+            .into_iter()
+            .map(|level| level as usize)
+            .collect();
+        let by_id = by_key(input.edges.len(), |edge| input.edges[edge].id);
+        let edges: Vec<TreeEdge> = by_id
+            .into_iter()
             .map(|edge| {
-                let (from, to) = (tree.index[&edge.from], tree.index[&edge.to]);
+                let edge = &input.edges[edge as usize];
+                let (from, to) = (tree.at(edge.from), tree.at(edge.to));
                 let (level, items) = tree.meet(from, to);
                 TreeEdge {
                     id: edge.id,
@@ -107,8 +112,18 @@ impl<'a> Tree<'a> {
                 }
             })
             .collect();
-        tree.edges.sort_by_key(|edge| (edge.from, edge.to, edge.id));
+        tree.edges = by_key(edges.len(), |edge| {
+            (edges[edge].from as u64) << 32 | edges[edge].to as u64
+        })
+        .into_iter()
+        .map(|edge| edges[edge as usize])
+        .collect();
         Ok(tree)
+    }
+
+    /// The item with an id that is in the input.
+    pub(crate) fn at(&self, id: u64) -> ItemIndex {
+        self.index.find(id).expect("ids are known after the check")
     }
 
     /// The level of the page.

@@ -56,6 +56,7 @@ pub fn build_input(view: &View, measure: &dyn Measure) -> Input {
                 id: node.id.0,
                 size: card_size(node, measure),
                 parent: known(node.parent),
+                pin: None,
             })
             .collect(),
         boxes: boxes

@@ -23,8 +23,6 @@ pub(crate) enum Action {
     GoServices,
     /// To the workloads.
     GoWorkloads,
-    /// To the traces.
-    GoTraces,
     /// To the config.
     GoConfig,
     /// To the sources.
@@ -94,12 +92,6 @@ pub(crate) const SHORTCUTS: &[Shortcut] = &[
         &["g", "w"],
         Action::GoWorkloads,
         "go to the workloads",
-        Place::Everywhere,
-    ),
-    key(
-        &["g", "t"],
-        Action::GoTraces,
-        "go to the traces",
         Place::Everywhere,
     ),
     key(
@@ -232,7 +224,7 @@ mod tests {
     #[test]
     fn keys_may_follow_each_other() {
         let mut reader = KeyReader::default();
-        let pressed: Vec<_> = ["g", "m", "g", "x", "m", "?"]
+        let pressed: Vec<_> = ["g", "m", "g", "t", "m", "?"]
             .map(|key| reader.press(key, false))
             .into();
         assert_eq!(
@@ -241,7 +233,7 @@ mod tests {
                 None,
                 Some(Action::GoMap),
                 None,
-                Some(Action::Scenarios),
+                Some(Action::Theme),
                 None,
                 Some(Action::Help)
             ]

@@ -91,6 +91,7 @@ mod tests {
                 id: 1,
                 size: Size::new(120.0, 40.0),
                 parent: None,
+                pin: None,
             }],
             ..Input::default()
         };

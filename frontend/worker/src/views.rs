@@ -78,6 +78,7 @@ pub(crate) fn warm(rounds: usize) {
                     id,
                     size: Size::new(120.0, 38.0),
                     parent: Some(BOXES + id / 20),
+                    pin: None,
                 })
                 .collect(),
             boxes: (BOXES..BOXES + 5)
@@ -122,6 +123,7 @@ mod tests {
                     id,
                     size: Size::new(120.0, 40.0),
                     parent: None,
+                    pin: None,
                 })
                 .collect(),
             edges: (1..nodes)

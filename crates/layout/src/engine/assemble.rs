@@ -1,17 +1,16 @@
 //! From drawn levels to the page: places, and ways joined from the pieces that each level drew.
 
-use std::collections::HashMap;
-
-use super::{Engine, Level};
+use super::{Engine, Level, Pass};
 use crate::{
     Layout, Placed, Point, Rect, Route,
     level::{Port, Side},
     memory::{Memory, Remembered},
+    sort::{Index, by_key},
     tree::{ItemIndex, TreeEdge},
 };
 
-/// Mean height to which the links of a port turn, by level and port.
-pub(super) type FarEnds = HashMap<(usize, Port), f32>;
+/// Heights to which the edges of a port turn, by level and number of the port.
+pub(super) type FarEnds = Vec<Vec<Vec<f32>>>;
 
 /// Levels with their upper left corners on the page.
 struct Page {
@@ -22,10 +21,15 @@ struct Page {
 
 impl Engine<'_> {
     /// Places on the page, joined routes, and where the far ends of ports are.
-    pub(super) fn assemble(&self, levels: Vec<Option<Level>>) -> (Layout, FarEnds) {
+    pub(super) fn assemble(&self, levels: Vec<Option<Level>>) -> Pass {
         let tree = self.tree;
         let page = self.place(levels.into_iter().flatten().collect());
-        let mut far: HashMap<(usize, Port), (f32, f32)> = HashMap::new();
+        let crossings = page.levels.iter().map(|level| level.kept.drawing.crossings).sum();
+        let mut far: FarEnds = self
+            .ports_of
+            .iter()
+            .map(|ports| vec![Vec::new(); ports.len()])
+            .collect();
         let mut edges: Vec<Route> = Vec::with_capacity(tree.edges.len());
         let mut next = vec![0; page.levels.len()];
         for edge in &tree.edges {
@@ -35,7 +39,7 @@ impl Engine<'_> {
                 let level = &page.levels[edge.level];
                 let link = level.first_edge + next[edge.level];
                 next[edge.level] += 1;
-                let middle = on_page(&level.drawing.routes[link], page.origins[edge.level]);
+                let middle = on_page(&level.kept.drawing.routes[link], page.origins[edge.level]);
                 self.note_far_ends(edge, &middle, &mut far);
                 self.join(edge, middle, &page)
             };
@@ -45,30 +49,34 @@ impl Engine<'_> {
                 label: None,
             });
         }
-        edges.sort_by_key(|route| route.id);
+        let order = by_key(edges.len(), |at| edges[at].id);
+        let edges = order
+            .into_iter()
+            .map(|at| std::mem::take(&mut edges[at as usize]))
+            .collect();
         let placed = |range: std::ops::Range<ItemIndex>| {
-            let mut placed: Vec<Placed> = range
+            let order = by_key(range.len(), |at| tree.ids[range.start + at]).into_iter();
+            order
+                .map(|at| range.start + at as usize)
                 .map(|item| Placed {
                     id: tree.ids[item],
                     rect: page.rects[item],
                 })
-                .collect();
-            placed.sort_by_key(|placed| placed.id);
-            placed
+                .collect()
         };
         let layout = Layout {
-            size: page.levels[tree.page()].drawing.size,
+            size: page.levels[tree.page()].kept.drawing.size,
             origin: Point::default(),
             nodes: placed(0..tree.sizes.len()),
             boxes: placed(tree.sizes.len()..tree.ids.len()),
             edges,
             memory: self.remember(page),
         };
-        let far = far
-            .into_iter()
-            .map(|(port, (sum, count))| (port, sum / count))
-            .collect();
-        (layout, far)
+        Pass {
+            layout,
+            far,
+            crossings,
+        }
     }
 
     /// Outside in: each level tells where its boxes are.
@@ -77,13 +85,13 @@ impl Engine<'_> {
         let mut origins = vec![Point::default(); levels.len()];
         let mut rects = vec![Rect::default(); tree.ids.len()];
         for &level in tree.inside_out.iter().rev() {
-            for (&item, place) in tree.items[level].iter().zip(&levels[level].drawing.items) {
+            for (&item, place) in tree.items[level].iter().zip(&levels[level].kept.drawing.items) {
                 let at = place.moved(origins[level]);
                 let size = match tree.level_in(item) {
                     None => tree.sizes[item],
                     Some(inner) => {
                         origins[inner] = at;
-                        levels[inner].drawing.size
+                        levels[inner].kept.drawing.size
                     }
                 };
                 rects[item] = Rect::new(at.x, at.y, size.width, size.height);
@@ -96,7 +104,7 @@ impl Engine<'_> {
         }
     }
 
-    fn note_far_ends(&self, edge: &TreeEdge, middle: &[Point], far: &mut HashMap<(usize, Port), (f32, f32)>) {
+    fn note_far_ends(&self, edge: &TreeEdge, middle: &[Point], far: &mut FarEnds) {
         let [from, to] = self.ports(edge);
         for (node, port, height) in [
             (edge.from, from, first_turn(middle.iter())),
@@ -104,9 +112,9 @@ impl Engine<'_> {
         ] {
             let Some(port) = port else { continue };
             for level in self.tree.levels_below(node, edge.level) {
-                let sum = far.entry((level, port)).or_default();
-                sum.0 += height;
-                sum.1 += 1.0;
+                if let Ok(at) = self.ports_of[level].binary_search(&port) {
+                    far[level][at].push(height);
+                }
             }
         }
     }
@@ -139,23 +147,24 @@ impl Engine<'_> {
     }
 
     fn remember(&self, page: Page) -> Memory {
-        let ids = self.tree.ids.iter().copied();
+        let levels: Vec<Remembered> = page
+            .levels
+            .into_iter()
+            .zip(page.origins)
+            .enumerate()
+            .map(|(at, (level, origin))| Remembered {
+                area: self.box_id(at),
+                kept: level.kept,
+                origin,
+            })
+            .collect();
+        let previous = self.previous.map(|previous| &previous.memory);
         Memory {
-            columns: ids.zip(self.columns.iter().copied()).collect(),
-            levels: page
-                .levels
-                .into_iter()
-                .zip(page.origins)
-                .enumerate()
-                .map(|(at, (level, origin))| {
-                    let remembered = Remembered {
-                        spec: level.spec,
-                        drawing: level.drawing,
-                        origin,
-                    };
-                    (self.box_id(at), remembered)
-                })
-                .collect(),
+            items: Index::new(self.tree.ids.iter().copied()),
+            columns: self.columns.clone(),
+            boxes: Index::new(self.tree.input.boxes.iter().map(|spec| spec.id)),
+            earlier: previous.map_or_else(Vec::new, |previous| previous.outdated_by(&levels)),
+            levels,
         }
     }
 }
@@ -165,8 +174,11 @@ impl Page {
     fn port_way(&self, level: usize, port: Port) -> Vec<Point> {
         let (level, origin) = (&self.levels[level], self.origins[level]);
         // Links of ports come first, in the order of ports.
-        let at = level.spec.ports.binary_search(&port);
-        at.map_or_else(|_| Vec::new(), |at| on_page(&level.drawing.routes[at], origin))
+        let at = level.kept.spec.ports.binary_search(&port);
+        at.map_or_else(
+            |_| Vec::new(),
+            |at| on_page(&level.kept.drawing.routes[at], origin),
+        )
     }
 }
 
@@ -174,13 +186,25 @@ fn on_page(points: &[Point], origin: Point) -> Vec<Point> {
     points.iter().map(|point| point.moved(origin)).collect()
 }
 
-/// Height to which a way turns first.
+/// Where a way goes from its start, as a height: to where it turns first. A call within a column comes back on the side
+/// where it left: it goes beyond all others, those with farther ends nearer to them, so that none of these calls cross.
 fn first_turn<'a>(mut points: impl Iterator<Item = &'a Point>) -> f32 {
-    let start = points.next().map_or(0.0, |point| point.y);
-    points
-        .map(|point| point.y)
-        .find(|y| (y - start).abs() > 0.5)
-        .unwrap_or(start)
+    /// Beyond every picture.
+    const BEYOND: f32 = 4e6;
+    let Some(&start) = points.next() else { return 0.0 };
+    let mut last = start;
+    for &point in points {
+        if (point.y - start.y).abs() > 0.5 {
+            let is_upright = (point.x - last.x).abs() < 0.01;
+            return match point.y > start.y {
+                _ if !is_upright => point.y,
+                true => BEYOND - point.y,
+                false => -BEYOND - point.y,
+            };
+        }
+        last = point;
+    }
+    start.y
 }
 
 /// A call of a node to itself: a small loop at its right side.

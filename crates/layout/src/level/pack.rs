@@ -2,13 +2,17 @@
 //! and single items in a grid at the end.
 
 use super::{
-    HintUse, Hints, LevelDrawing, LevelSpec, Link,
+    HintUse, Hints, Lanes, LevelDrawing, LevelSpec, Link,
     part::{Members, PartDrawing},
 };
-use crate::{Point, Size};
+use crate::{
+    Point, Size,
+    sort::{by_key, height_key},
+};
 
-/// Connected parts. All that is tied to a border port is one part, because ports share two columns.
-pub(super) fn split(spec: &LevelSpec) -> Vec<Members> {
+/// Connected parts, and the place of each vertex in its part. All that is tied to a border port is one part, because
+/// ports share two columns.
+pub(super) fn split(spec: &LevelSpec) -> (Vec<Members>, Vec<usize>) {
     let count = spec.vertex_count();
     let mut parent: Vec<usize> = (0..count).collect();
     let mut join = |a: usize, b: usize| {
@@ -22,8 +26,9 @@ pub(super) fn split(spec: &LevelSpec) -> Vec<Members> {
         join(spec.items.len(), spec.items.len() + port);
     }
     let mut number = vec![usize::MAX; count];
+    let mut local = vec![0; count];
     let mut parts: Vec<Members> = Vec::new();
-    for vertex in 0..count {
+    for (vertex, local) in local.iter_mut().enumerate() {
         let top = root(&mut parent, vertex);
         if number[top] == usize::MAX {
             number[top] = parts.len();
@@ -32,13 +37,15 @@ pub(super) fn split(spec: &LevelSpec) -> Vec<Members> {
                 links: Vec::new(),
             });
         }
-        parts[number[top]].vertices.push(vertex);
+        let vertices = &mut parts[number[top]].vertices;
+        *local = vertices.len();
+        vertices.push(vertex);
     }
     for (at, link) in spec.links.iter().enumerate() {
         let top = root(&mut parent, link.from.vertex);
         parts[number[top]].links.push(at);
     }
-    parts
+    (parts, local)
 }
 
 fn root(parent: &mut [usize], mut vertex: usize) -> usize {
@@ -89,21 +96,20 @@ pub(super) fn pack(spec: &LevelSpec, hints: &Hints, parts: Vec<PartDrawing>, dra
             part,
         });
     }
-    if hints.use_as == HintUse::Hold {
-        pieces.sort_by(|a, b| {
-            a.lone
-                .cmp(&b.lone)
-                .then(a.was.unwrap_or(f32::MAX).total_cmp(&b.was.unwrap_or(f32::MAX)))
-        });
+    // Single nodes go last. What was on screen keeps its order; otherwise high ones go first, because shelves of like
+    // heights fill up better.
+    let order = if hints.use_as == HintUse::Hold {
+        by_key(pieces.len(), |at| {
+            u64::from(pieces[at].lone) << 32 | height_key(pieces[at].was.unwrap_or(f32::MAX))
+        })
     } else {
-        // Wide ones first: shelves below fill up better.
-        pieces.sort_by(|a, b| {
-            a.lone
-                .cmp(&b.lone)
-                .then(b.size.height.total_cmp(&a.size.height))
-                .then(b.size.width.total_cmp(&a.size.width))
+        let by_width = by_key(pieces.len(), |at| height_key(-pieces[at].size.width));
+        let by_height = by_key(pieces.len(), |at| {
+            let piece = &pieces[by_width[at] as usize];
+            u64::from(piece.lone) << 32 | height_key(-piece.size.height)
         });
-    }
+        by_height.into_iter().map(|at| by_width[at as usize]).collect()
+    };
     let shelf = shelf_width(spec, &pieces, width - 2.0 * frame.padding, placed.is_empty());
     let cell = pieces
         .iter()
@@ -112,7 +118,8 @@ pub(super) fn pack(spec: &LevelSpec, hints: &Hints, parts: Vec<PartDrawing>, dra
         .fold(0.0, f32::max);
     let (mut x, mut shelf_height) = (0.0, 0f32);
     let mut grid_began = false;
-    for piece in pieces {
+    let mut pieces: Vec<Option<Piece>> = pieces.into_iter().map(Some).collect();
+    for piece in order.into_iter().filter_map(|at| pieces[at as usize].take()) {
         let wide = if piece.lone { cell } else { piece.size.width };
         let begins_grid = piece.lone && !std::mem::replace(&mut grid_began, piece.lone);
         if x > 0.0 && (x + wide > shelf || begins_grid) {
@@ -127,10 +134,36 @@ pub(super) fn pack(spec: &LevelSpec, hints: &Hints, parts: Vec<PartDrawing>, dra
     }
     cursor += if shelf_height > 0.0 { shelf_height } else { -gap };
     let height = (cursor + frame.padding).max(frame.header + frame.padding);
-    // Even heights keep middles, and with them ports, on whole pixels.
-    drawing.size = Size::new(width.ceil(), (height / 2.0).ceil() * 2.0);
+    drawing.size = match hints.room {
+        // Even heights keep middles, and with them ports, on whole pixels.
+        None => Size::new(width.ceil(), ((height + slack(spec)) / 2.0).ceil() * 2.0),
+        Some(room) => Size::new(
+            in_room(width.ceil(), room.width, 0.0),
+            (in_room(height, room.height, slack(spec)) / 2.0).ceil() * 2.0,
+        ),
+    };
+    let mut lanes = Vec::new();
     for (part, shift) in placed {
-        write(spec, part, shift, drawing);
+        drawing.crossings += part.crossings;
+        write(spec, part, shift, drawing, &mut lanes);
+    }
+    drawing.lanes = Lanes::new(lanes);
+}
+
+/// Free height of a box with ports: one line more moves nothing outside of it.
+fn slack(spec: &LevelSpec) -> f32 {
+    let has_ports = !spec.ports.is_empty();
+    if has_ports { spec.options.lane_gap } else { 0.0 }
+}
+
+/// A length that was on screen stays while what it holds fits and fills it about.
+fn in_room(needed: f32, room: f32, slack: f32) -> f32 {
+    /// A box that holds so much less shrinks.
+    const LOOSE: f32 = 120.0;
+    if (room - LOOSE..=room).contains(&needed) {
+        room
+    } else {
+        needed + slack
     }
 }
 
@@ -147,7 +180,13 @@ fn shelf_width(spec: &LevelSpec, pieces: &[Piece], main: f32, nothing_above: boo
     wanted.max(widest).max(main)
 }
 
-fn write(spec: &LevelSpec, part: PartDrawing, shift: Point, drawing: &mut LevelDrawing) {
+fn write(
+    spec: &LevelSpec,
+    part: PartDrawing,
+    shift: Point,
+    drawing: &mut LevelDrawing,
+    lanes: &mut Vec<(u64, Vec<f32>)>,
+) {
     for (vertex, place) in part.places {
         let place = place.moved(shift);
         match vertex.checked_sub(spec.items.len()) {
@@ -171,9 +210,8 @@ fn write(spec: &LevelSpec, part: PartDrawing, shift: Point, drawing: &mut LevelD
         }
         drawing.routes[link] = points;
     }
-    for (key, lane) in part.lanes {
-        drawing
-            .lanes
-            .insert(key, lane.into_iter().map(|height| height + shift.y).collect());
+    for (key, mut lane) in part.lanes {
+        lane.iter_mut().for_each(|height| *height += shift.y);
+        lanes.push((key, lane));
     }
 }

@@ -1,7 +1,5 @@
 //! One connected part of a level: its vertices in columns, with a bend wherever a link passes a column.
 
-use std::collections::HashMap;
-
 use super::{HintUse, Hints, LevelSpec, Side};
 use crate::{Point, Size};
 
@@ -18,6 +16,8 @@ pub(super) struct PartDrawing {
     pub(super) routes: Vec<(usize, Vec<Point>)>,
     /// Bends by key of the link.
     pub(super) lanes: Vec<(u64, Vec<f32>)>,
+    /// Crossings within the part.
+    pub(super) crossings: u64,
 }
 
 /// Vertices and links of a part.
@@ -46,8 +46,8 @@ pub(super) struct Part<'a> {
     pub(super) rank: Vec<usize>,
     /// Middles.
     pub(super) y: Vec<f32>,
-    /// Columns of border ports, whose order is known.
-    pub(super) fixed: [bool; 2],
+    /// Crossings in that order.
+    pub(super) crossings: u64,
 }
 
 /// A stretch of a link between neighbouring columns.
@@ -57,6 +57,8 @@ pub(super) struct Piece {
     pub(super) right: Joint,
     /// How much it wants to be level.
     pub(super) pull: f32,
+    /// How many edges it stands for.
+    pub(super) weight: u32,
 }
 
 /// An end of a piece.
@@ -91,13 +93,9 @@ impl Way {
 const LINE: f32 = 1.0;
 
 impl<'a> Part<'a> {
-    pub(super) fn new(spec: &'a LevelSpec, hints: &'a Hints, part: &Members) -> Self {
-        let members = part.vertices.clone();
-        let local: HashMap<usize, usize> = members
-            .iter()
-            .enumerate()
-            .map(|(at, &vertex)| (vertex, at))
-            .collect();
+    /// `local` is the place of each vertex of the level in its part.
+    pub(super) fn new(spec: &'a LevelSpec, hints: &'a Hints, part: Members, local: &[usize]) -> Self {
+        let members = part.vertices;
         let column = compact_columns(spec, &members);
         let half = members
             .iter()
@@ -119,21 +117,16 @@ impl<'a> Part<'a> {
             columns: Vec::new(),
             rank: Vec::new(),
             y: Vec::new(),
-            fixed: [false; 2],
+            crossings: 0,
         };
         for &link in &part.links {
             let spec = &spec.links[link];
-            result.add_way(link, local[&spec.from.vertex], local[&spec.to.vertex]);
+            result.add_way(link, local[spec.from.vertex], local[spec.to.vertex]);
         }
         let last = result.column.iter().copied().max().unwrap_or(0);
         result.columns = vec![Vec::new(); last + 1];
         result.rank = vec![0; result.column.len()];
         result.y = vec![0.0; result.column.len()];
-        result.fixed = [Side::Left, Side::Right].map(|side| {
-            hints.use_as != HintUse::Nothing
-                && (0..result.members.len())
-                    .any(|vertex| result.side(vertex) == Some(side) && result.was[vertex].is_some())
-        });
         result
     }
 
@@ -155,7 +148,8 @@ impl<'a> Part<'a> {
         if way.is_flat(self) {
             return;
         }
-        let lane = self.hints.lanes.get(&spec.key).filter(|lane| lane.len() == bends);
+        let lane = self.hints.lanes.find(spec.key).filter(|lane| lane.len() == bends);
+        let weight = self.weight(link);
         let mut left = Joint {
             vertex: from,
             offset: spec.from.offset,
@@ -167,7 +161,12 @@ impl<'a> Part<'a> {
             self.was.push(lane.map(|lane| lane[at]));
             let right = Joint { vertex, offset: 0.0 };
             let pull = PULLS[if at == 0 { 1 } else { 2 }];
-            self.pieces.push(Piece { left, right, pull });
+            self.pieces.push(Piece {
+                left,
+                right,
+                pull,
+                weight,
+            });
             left = right;
         }
         let right = Joint {
@@ -175,7 +174,17 @@ impl<'a> Part<'a> {
             offset: spec.to.offset,
         };
         let pull = PULLS[usize::from(bends > 0)];
-        self.pieces.push(Piece { left, right, pull });
+        self.pieces.push(Piece {
+            left,
+            right,
+            pull,
+            weight,
+        });
+    }
+
+    /// How many edges a link of the level stands for.
+    pub(super) fn weight(&self, link: usize) -> u32 {
+        self.hints.weights.get(link).copied().unwrap_or(1)
     }
 
     /// The item behind a vertex; `None` for ports and bends.
@@ -191,18 +200,6 @@ impl<'a> Part<'a> {
     /// Whether items of the level are kept where they were.
     pub(super) fn holds(&self) -> bool {
         self.hints.use_as == HintUse::Hold && self.was.iter().any(Option::is_some)
-    }
-
-    /// Whether the order of a column must stay as it is.
-    pub(super) fn is_fixed(&self, column: usize) -> bool {
-        let Some(&first) = self.columns[column].first() else {
-            return true;
-        };
-        match self.side(first) {
-            Some(Side::Left) => self.fixed[0],
-            Some(Side::Right) => self.fixed[1],
-            None => false,
-        }
     }
 
     /// Writes down where each vertex stands in its column.
@@ -227,6 +224,7 @@ impl<'a> Part<'a> {
                 places: vec![(self.members[0], Point::new(padding, 0.0))],
                 routes: self.ways.iter().map(|way| (way.link, Vec::new())).collect(),
                 lanes: Vec::new(),
+                crossings: 0,
             };
         }
         self.order();
@@ -238,13 +236,17 @@ impl<'a> Part<'a> {
 
 /// Columns counted from 0 without those that no vertex of the part uses; ports outside of them.
 fn compact_columns(spec: &LevelSpec, members: &[usize]) -> Vec<usize> {
-    let mut used: Vec<u32> = members
-        .iter()
-        .filter_map(|&vertex| spec.items.get(vertex))
-        .map(|item| item.column)
-        .collect();
-    used.sort_unstable();
-    used.dedup();
+    let columns = || {
+        let items = members.iter().filter_map(|&vertex| spec.items.get(vertex));
+        items.map(|item| item.column)
+    };
+    let last = columns().max().map_or(0, |last| last as usize + 1);
+    // Number of used columns up to each.
+    let mut used = vec![0; last + 1];
+    columns().for_each(|column| used[column as usize + 1] = 1);
+    for column in 0..last {
+        used[column + 1] += used[column];
+    }
     let has_left = members
         .iter()
         .any(|&vertex| spec.port(vertex).is_some_and(|port| port.side == Side::Left));
@@ -253,8 +255,8 @@ fn compact_columns(spec: &LevelSpec, members: &[usize]) -> Vec<usize> {
         .iter()
         .map(|&vertex| match spec.port(vertex) {
             Some(port) if port.side == Side::Left => 0,
-            Some(_) => first + used.len(),
-            None => first + used.partition_point(|&column| column < spec.items[vertex].column),
+            Some(_) => first + used[last],
+            None => first + used[spec.items[vertex].column as usize],
         })
         .collect()
 }

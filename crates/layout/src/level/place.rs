@@ -8,6 +8,14 @@ use super::{
     part::Part,
 };
 
+/// Where a vertex is to stay.
+#[derive(Debug, Clone, Copy)]
+struct Anchor {
+    height: f32,
+    /// How much more it counts than all links of the vertex.
+    hold: f32,
+}
+
 /// Weighted targets of a run of vertices that move as one.
 #[derive(Debug, Clone, Copy)]
 struct Run {
@@ -55,7 +63,7 @@ impl Part<'_> {
     /// Makes lines level that almost are: a small step looks like a mistake, a slope does not.
     ///
     /// Each vertex may move a little within its gaps to where most of its lines are level.
-    fn straighten(&mut self, near: &[Neighbours; 2], anchors: &[Option<f32>]) {
+    fn straighten(&mut self, near: &[Neighbours; 2], anchors: &[Option<Anchor>]) {
         /// Largest move.
         const REACH: f32 = 14.0;
         const ROUNDS: usize = 4;
@@ -142,16 +150,21 @@ impl Part<'_> {
     }
 
     /// Where vertices stood before, about the mean of all of them; nothing when they need not stay.
-    fn anchors(&self) -> Vec<Option<f32>> {
+    fn anchors(&self) -> Vec<Option<Anchor>> {
         if !self.holds() {
             return vec![None; self.y.len()];
         }
         let anchored = |vertex: usize| self.was[vertex].filter(|_| self.side(vertex).is_none());
         let known: Vec<f32> = (0..self.y.len()).filter_map(anchored).collect();
         let mean = known.iter().sum::<f32>() / known.len().max(1) as f32;
-        (0..self.y.len())
-            .map(|vertex| anchored(vertex).map(|height| height - mean))
-            .collect()
+        let anchor = |vertex: usize| {
+            let is_pinned = self.item(vertex).is_some_and(|item| item.pin.is_some());
+            Some(Anchor {
+                height: anchored(vertex)? - mean,
+                hold: if is_pinned { 100.0 } else { 3.0 },
+            })
+        };
+        (0..self.y.len()).map(anchor).collect()
     }
 
     fn settle(
@@ -159,7 +172,7 @@ impl Part<'_> {
         column: usize,
         sides: &[usize],
         near: &[Neighbours; 2],
-        anchors: &[Option<f32>],
+        anchors: &[Option<Anchor>],
         stacked: &[f32],
         runs: &mut Vec<Run>,
     ) {
@@ -171,8 +184,8 @@ impl Part<'_> {
                 weight += next.pull;
             }
             if let Some(anchor) = anchors[vertex] {
-                let pull = 1.0 + 3.0 * weight;
-                sum += anchor * pull;
+                let pull = 1.0 + anchor.hold * weight;
+                sum += anchor.height * pull;
                 weight += pull;
             }
             if weight == 0.0 {

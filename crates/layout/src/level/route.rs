@@ -6,17 +6,26 @@ use super::{
     Side,
     part::{Part, PartDrawing, Way},
 };
-use crate::Point;
+use crate::{
+    Point,
+    sort::{by_key, height_key},
+};
 
 /// From the right side of a column to the first upright line of calls within the column.
 const FLAT_LEAD: f32 = 12.0;
 /// Between such lines.
 const FLAT_STEP: f32 = 6.0;
 
+/// Most free room that a pin makes above everything else.
+const MOST_ROOM: f32 = 2000.0;
+
 /// Left borders and widths of columns.
 struct Columns {
     left: Vec<f32>,
     width: Vec<f32>,
+    /// Room for calls within the column on its left and right: other lines are level there, so that they cross as few
+    /// as they can.
+    beside: Vec<[f32; 2]>,
     /// From the level's left border to where its right one may be.
     total: f32,
 }
@@ -39,6 +48,7 @@ impl Part<'_> {
             .map(|vertex| self.y[vertex] - self.half[vertex])
             .fold(f32::MAX, f32::min)
             .floor();
+        let top = top - self.room_above_pins(top);
         self.y.iter_mut().for_each(|y| *y -= top);
         let height = (0..self.y.len())
             .map(|vertex| self.y[vertex] + self.half[vertex])
@@ -95,12 +105,24 @@ impl Part<'_> {
             places,
             routes,
             lanes,
+            crossings: self.crossings,
         }
+    }
+
+    /// Free room at the top, so that the highest pinned item comes to where it was put.
+    fn room_above_pins(&self, top: f32) -> f32 {
+        let frame = self.spec.frame;
+        let above = frame.header.max(frame.padding);
+        let missing = |vertex: usize| Some(self.item(vertex)?.pin?.y - above - (self.y[vertex] - top));
+        (0..self.members.len())
+            .filter_map(missing)
+            .reduce(f32::min)
+            .map_or(0.0, |room| room.clamp(0.0, MOST_ROOM).round())
     }
 
     /// Upright lines of calls within a column: short ones near the column, and lines that do not meet share a place.
     fn assign_flat_lines(&self) -> Vec<Option<usize>> {
-        let mut flat: Vec<(usize, [f32; 2])> = self
+        let flat: Vec<(usize, [f32; 2])> = self
             .ways
             .iter()
             .enumerate()
@@ -113,11 +135,11 @@ impl Part<'_> {
                 (at, [from.min(to), from.max(to)])
             })
             .collect();
-        flat.sort_by(|a, b| (a.1[1] - a.1[0]).total_cmp(&(b.1[1] - b.1[0])));
+        let order = by_key(flat.len(), |at| height_key(flat[at].1[1] - flat[at].1[0]));
         let mut lines: Vec<Option<usize>> = vec![None; self.ways.len()];
-        let mut taken: Vec<Vec<Vec<[f32; 2]>>> = vec![Vec::new(); self.columns.len()];
-        for (at, [low, high]) in flat {
-            let taken = &mut taken[self.column[self.ways[at].from]];
+        let mut taken: Vec<Vec<Vec<[f32; 2]>>> = vec![Vec::new(); 2 * self.columns.len()];
+        for (at, [low, high]) in order.into_iter().map(|at| flat[at as usize]) {
+            let taken = &mut taken[self.beside(&self.ways[at])];
             let meets = |spans: &Vec<[f32; 2]>| spans.iter().any(|span| low <= span[1] && span[0] <= high);
             // Not within a shorter one that it holds: those lines would cross.
             let line = taken.iter().rposition(meets).map_or(0, |line| line + 1);
@@ -128,6 +150,12 @@ impl Part<'_> {
             lines[at] = Some(line);
         }
         lines
+    }
+
+    /// The column and side of a call within a column, as one number.
+    fn beside(&self, way: &Way) -> usize {
+        let is_right = self.spec.links[way.link].flat == Side::Right;
+        2 * self.column[way.from] + usize::from(is_right)
     }
 
     /// Height at which a call within a column leaves or enters a vertex.
@@ -158,10 +186,10 @@ impl Part<'_> {
             let channel = &mut climb[self.column[left.vertex]];
             *channel = channel.max(rise);
         }
-        let mut flat = vec![0usize; count];
+        let mut flat = vec![0usize; 2 * count];
         for (way, line) in self.ways.iter().zip(flat_lines) {
             if let Some(line) = line {
-                let lines = &mut flat[self.column[way.from]];
+                let lines = &mut flat[self.beside(way)];
                 *lines = (*lines).max(line + 1);
             }
         }
@@ -170,12 +198,23 @@ impl Part<'_> {
             let first = self.columns[column].first();
             first.is_some_and(|&vertex| self.side(vertex).is_some())
         };
-        let flat_room = |column: usize| match flat[column] {
+        let room = |lines: usize| match lines {
             0 => 0.0,
             lines => FLAT_LEAD + FLAT_STEP * lines as f32,
         };
+        let beside: Vec<[f32; 2]> = flat
+            .chunks(2)
+            .map(|flat| [room(flat[0]), room(flat[1])])
+            .collect();
+        // To the right of a column and to the left of the next.
+        let flat_room =
+            |column: usize| beside[column][1] + beside.get(column + 1).map_or(0.0, |next| next[0]);
         let mut left = vec![0f32; count];
-        let mut x = if is_border(0) { 0.0 } else { padding };
+        let mut x = if is_border(0) {
+            0.0
+        } else {
+            padding.max(beside[0][0])
+        };
         for column in 0..count {
             left[column] = x;
             x += width[column];
@@ -202,7 +241,12 @@ impl Part<'_> {
         } else {
             x + padding.max(flat_room(last))
         };
-        Columns { left, width, total }
+        Columns {
+            left,
+            width,
+            beside,
+            total,
+        }
     }
 
     /// Right border of a vertex.
@@ -223,23 +267,42 @@ impl Part<'_> {
             if at == 0 {
                 points.push(Point::new(self.right_of(left.vertex, columns), y));
             }
-            points.push(Point::new(columns.right(self.column[left.vertex]), y));
+            let column = self.column[left.vertex];
+            points.push(Point::new(columns.right(column) + columns.beside[column][1], y));
             let y = self.y[right.vertex] + right.offset;
-            points.push(Point::new(columns.left[self.column[right.vertex]], y));
+            let column = self.column[right.vertex];
+            points.push(Point::new(columns.left[column] - columns.beside[column][0], y));
+            if at == way.bends {
+                points.push(Point::new(columns.left[column], y));
+            }
         }
         points
     }
 
-    /// Out on the right side, along the column, and back in.
+    /// Out on one side, along the column, and back in.
     fn flat_route(&self, way: &Way, columns: &Columns, line: usize) -> Vec<Point> {
-        let x = columns.right(self.column[way.from]) + FLAT_LEAD + FLAT_STEP * line as f32;
+        let away = FLAT_LEAD + FLAT_STEP * line as f32;
+        let column = self.column[way.from];
+        let is_right = self.spec.links[way.link].flat == Side::Right;
+        let x = if is_right {
+            columns.right(column) + away
+        } else {
+            columns.left[column] - away
+        };
+        let border = |vertex: usize| {
+            if is_right {
+                self.right_of(vertex, columns)
+            } else {
+                columns.left[column]
+            }
+        };
         let from = self.flat_end(way.from, true, way);
         let to = self.flat_end(way.to, false, way);
         vec![
-            Point::new(self.right_of(way.from, columns), from),
+            Point::new(border(way.from), from),
             Point::new(x, from),
             Point::new(x, to),
-            Point::new(self.right_of(way.to, columns), to),
+            Point::new(border(way.to), to),
         ]
     }
 }

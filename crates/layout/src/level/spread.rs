@@ -1,6 +1,7 @@
 //! Where on the side of a node each of its links starts or ends.
 
 use super::part::Part;
+use crate::sort::{by_key, height_key};
 
 impl Part<'_> {
     /// Gives every link its own height on the sides of a node, in the order of where it goes.
@@ -19,15 +20,15 @@ impl Part<'_> {
                 ends[0][right.vertex].push((self.key(left.vertex, left.offset), at));
             }
         }
-        for (side, vertices) in ends.iter_mut().enumerate() {
-            for (vertex, ends) in vertices.iter_mut().enumerate() {
+        for (side, vertices) in ends.iter().enumerate() {
+            for (vertex, ends) in vertices.iter().enumerate() {
                 if ends.len() < 2 || self.item(vertex).is_none_or(|item| item.is_box) {
                     continue;
                 }
-                ends.sort_by(|a, b| a.0.total_cmp(&b.0));
+                let order = by_key(ends.len(), |at| height_key(ends[at].0));
                 let gaps = (ends.len() - 1) as f32;
                 let step = STEP.min((2.0 * (self.half[vertex] - MARGIN)).max(0.0) / gaps);
-                for (at, &(_, piece)) in ends.iter().enumerate() {
+                for (at, piece) in order.into_iter().map(|at| ends[at as usize].1).enumerate() {
                     let offset = ((at as f32 - gaps / 2.0) * step).round();
                     let piece = &mut self.pieces[piece];
                     let joint = if side == 1 {

@@ -44,6 +44,7 @@ fn any_input() -> impl Strategy<Value = Input> {
                 parent: (usize::from(parent) % (boxes.len() + 1))
                     .checked_sub(1)
                     .map(|to| BOXES + to as u64),
+                pin: None,
             })
             .collect(),
         edges: edges
@@ -156,6 +157,7 @@ fn inputs_that_cannot_be_drawn_are_refused() {
         id,
         size: Size::new(10.0, 10.0),
         parent,
+        pin: None,
     };
     let area = |id, parent| BoxSpec {
         id,

@@ -114,6 +114,7 @@ mod tests {
                 id,
                 size: Size::new(100.0 + id as f32, 40.0),
                 parent: parent(id),
+                pin: None,
             })
             .collect();
         let edges = vec![EdgeSpec {

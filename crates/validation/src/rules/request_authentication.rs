@@ -1,3 +1,0 @@
-//! Rules about RequestAuthentications.
-
-pub(super) mod no_policy;
