@@ -156,6 +156,14 @@ impl RequestBody {
         Poll::Ready(frame.map(|frame| frame.map_err(|_| BodyError::Caller)))
     }
 
+    /// Whether who is at this frame has got all.
+    fn is_given(&self, at: usize) -> bool {
+        let kept = self.kept.borrow();
+        self.ended_at.get().is_some()
+            && !self.broken.get()
+            && kept.as_ref().is_none_or(|frames| at >= frames.len())
+    }
+
     fn keep(&self, frame: impl FnOnce() -> Kept, length: usize, at: &mut usize) {
         let mut kept = self.kept.borrow_mut();
         let Some(frames) = kept.as_mut() else { return };
@@ -219,8 +227,13 @@ impl Body for UpstreamBody {
         }
     }
 
+    /// Says it with the last frame: else an empty frame would follow it at each proxy, and one of these is passed on as
+    /// one that does not end the body, of which peers take a hundred per connection before they close it.
     fn is_end_stream(&self) -> bool {
-        matches!(self, Self::Empty)
+        match self {
+            Self::Empty => true,
+            Self::Stream { body, number, at } => *number == body.current_try.get() && body.is_given(*at),
+        }
     }
 
     fn size_hint(&self) -> SizeHint {

@@ -6,6 +6,7 @@ use std::{
     net::SocketAddr,
     pin::Pin,
     rc::Rc,
+    task::Poll,
     time::{Duration, Instant},
 };
 
@@ -389,18 +390,30 @@ async fn share<T: AsyncRead + AsyncWrite + Unpin + 'static>(
         .handshake(TokioIo::new(stream))
         .await
         .map_err(|error| ConnectError::Failed(error.to_string()))?;
-    let connection = Rc::new(RefCell::new(connection));
+    let connection = Rc::new(RefCell::new(Some(connection)));
     let driven = Rc::clone(&connection);
     tokio::task::spawn_local(async move {
         // An error here shows at the requests that it hits.
-        let _ = poll_fn(|cx| Pin::new(&mut *driven.borrow_mut()).poll(cx)).await;
+        let _ = poll_fn(|cx| match &mut *driven.borrow_mut() {
+            Some(connection) => Pin::new(connection).poll(cx),
+            None => Poll::Ready(Ok(())),
+        })
+        .await;
+        // Its end is what tells the sender that it is closed: kept, it would take requests that nobody sends.
+        let ended = driven.borrow_mut().take();
+        drop(ended);
         drop(permit);
     });
     Ok(Rc::new(Shared {
         sender,
         local_address,
         streams: Cell::new(0),
-        allows: Box::new(move || connection.borrow().current_max_send_streams()),
+        allows: Box::new(move || {
+            let connection = connection.borrow();
+            connection
+                .as_ref()
+                .map_or(0, http2::Connection::current_max_send_streams)
+        }),
         used: Cell::new(false),
         left: Cell::new(left),
         idle_since: Cell::new(Instant::now()),
