@@ -8,8 +8,9 @@ mod authority;
 mod error;
 mod peer;
 mod tls;
+mod verifier;
 
 pub use authority::{Authority, Issued, LEAF_LIFE, ROOT_LIFE, renew_at};
 pub use error::IdentityError;
 pub use peer::peer_identity;
-pub use tls::{Roots, WorkloadIdentity, client_config, provider, server_config};
+pub use tls::{Roots, WorkloadIdentity, client_config, origination_config, provider, server_config};

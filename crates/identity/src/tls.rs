@@ -4,19 +4,18 @@
 use std::{fmt, sync::Arc};
 
 use rustls::{
-    ClientConfig, DigitallySignedStruct, RootCertStore, ServerConfig, SignatureScheme,
-    client::{
-        danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
-        verify_server_cert_signed_by_trust_anchor,
-    },
-    crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature},
-    pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime, pem::PemObject},
-    server::{ParsedCertificate, WebPkiClientVerifier},
+    ClientConfig, RootCertStore, ServerConfig,
+    crypto::{CryptoProvider, aws_lc_rs},
+    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+    server::WebPkiClientVerifier,
     sign::{CertifiedKey, SingleCertAndKey},
 };
 use vigla_model::Principal;
 
-use crate::{IdentityError, peer_identity};
+use crate::{
+    IdentityError,
+    verifier::{Accepted, ServerVerifier},
+};
 
 /// The only cryptographic provider of the house.
 pub fn provider() -> Arc<CryptoProvider> {
@@ -71,6 +70,12 @@ impl Roots {
     }
 }
 
+impl From<RootCertStore> for Roots {
+    fn from(store: RootCertStore) -> Self {
+        Self(Arc::new(store))
+    }
+}
+
 fn certificates(pem: &str, what: &'static str) -> Result<Vec<CertificateDer<'static>>, IdentityError> {
     let certificates: Vec<_> = CertificateDer::pem_slice_iter(pem.as_bytes())
         .collect::<Result<_, _>>()
@@ -121,89 +126,49 @@ pub fn client_config(
     allowed: &[Principal],
     alpn: &[&str],
 ) -> Result<ClientConfig, IdentityError> {
+    let accepted = Accepted::Principals(allowed.into());
+    config_towards(Some(roots), accepted, Some(identity), alpn)
+}
+
+/// TLS towards servers that are not of the mesh (origination): accepts a server whose certificate chains to `roots`
+/// and has one of `names`, which are DNS names, IP addresses or SPIFFE ids; without roots any server. `client` is
+/// shown when the server asks for it. The server name is sent but not checked.
+///
+/// # Errors
+/// When rustls refuses key or protocol versions.
+pub fn origination_config(
+    roots: Option<&Roots>,
+    names: &[Arc<str>],
+    client: Option<&WorkloadIdentity>,
+    alpn: &[&str],
+) -> Result<ClientConfig, IdentityError> {
+    config_towards(roots, Accepted::Names(names.into()), client, alpn)
+}
+
+fn config_towards(
+    roots: Option<&Roots>,
+    accepted: Accepted,
+    client: Option<&WorkloadIdentity>,
+    alpn: &[&str],
+) -> Result<ClientConfig, IdentityError> {
     let provider = provider();
-    let verifier = SpiffeVerifier {
-        roots: Arc::clone(&roots.0),
-        allowed: allowed.into(),
+    let verifier = ServerVerifier {
+        roots: roots.map(|roots| Arc::clone(&roots.0)),
+        accepted,
         provider: Arc::clone(&provider),
     };
-    let mut config = ClientConfig::builder_with_provider(provider)
+    let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
         .dangerous()
-        .with_custom_certificate_verifier(Arc::new(verifier))
-        .with_client_cert_resolver(Arc::new(SingleCertAndKey::from(Arc::clone(&identity.0))));
+        .with_custom_certificate_verifier(Arc::new(verifier));
+    let mut config = match client {
+        Some(client) => {
+            builder.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(Arc::clone(&client.0))))
+        }
+        None => builder.with_no_client_auth(),
+    };
     config.alpn_protocols = alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
     Ok(config)
-}
-
-/// Accepts servers by chain and SPIFFE id.
-#[derive(Debug)]
-struct SpiffeVerifier {
-    roots: Arc<RootCertStore>,
-    allowed: Arc<[Principal]>,
-    provider: Arc<CryptoProvider>,
-}
-
-impl ServerCertVerifier for SpiffeVerifier {
-    fn verify_server_cert(
-        &self,
-        end_entity: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
-        now: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        verify_server_cert_signed_by_trust_anchor(
-            &ParsedCertificate::try_from(end_entity)?,
-            &self.roots,
-            intermediates,
-            now,
-            self.provider.signature_verification_algorithms.all,
-        )?;
-        match peer_identity(end_entity).principal {
-            Some(principal) if self.allowed.contains(&principal) => Ok(ServerCertVerified::assertion()),
-            Some(other) => Err(rustls::Error::General(format!(
-                "the endpoint is {other}, which the cluster does not allow"
-            ))),
-            None => Err(rustls::Error::General(
-                "the endpoint's certificate has no SPIFFE id".to_owned(),
-            )),
-        }
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls12_signature(
-            message,
-            cert,
-            dss,
-            &self.provider.signature_verification_algorithms,
-        )
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(
-            message,
-            cert,
-            dss,
-            &self.provider.signature_verification_algorithms,
-        )
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider
-            .signature_verification_algorithms
-            .supported_schemes()
-    }
 }
 
 #[cfg(test)]

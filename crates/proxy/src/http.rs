@@ -5,6 +5,7 @@ mod exchange;
 mod grpc;
 mod headers;
 mod preface;
+mod prepare;
 mod reply;
 mod send;
 mod serve;

@@ -17,7 +17,7 @@ use crate::{
     access_log::{Line, LineHead},
     downstream::Downstream,
     metrics::{Labelled, TcpKey, TcpSeries},
-    upstream::{Bound, Busy, ConnectError, Stream, TryEnd},
+    upstream::{Bound, Busy, ConnectError, TryEnd},
 };
 
 /// What is known of a connection when it ends.
@@ -115,9 +115,9 @@ pub(crate) async fn proxy<T: AsyncRead + AsyncWrite + Unpin>(
     // even when the worker ends it.
     let closing = Closing(&series);
     let drained = downstream.chain.drained();
-    if let Some((upstream, _permit)) = upstream {
+    if let Some((mut upstream, _permit)) = upstream {
         tokio::select! {
-            _ = copy(&mut counted, upstream) => (),
+            _ = tokio::io::copy_bidirectional(&mut counted, &mut upstream) => (),
             () = drained => (),
         }
     }
@@ -146,15 +146,6 @@ pub(crate) async fn proxy<T: AsyncRead + AsyncWrite + Unpin>(
             downstream_remote_address: downstream.remote_address,
             requested_server_name: downstream.server_name.as_deref(),
         });
-    }
-}
-
-async fn copy<T: AsyncRead + AsyncWrite + Unpin>(caller: &mut T, upstream: Stream) -> io::Result<()> {
-    match upstream {
-        Stream::Plain(mut stream) => tokio::io::copy_bidirectional(caller, &mut stream).await.map(drop),
-        Stream::Tls(mut stream) => tokio::io::copy_bidirectional(caller, &mut *stream)
-            .await
-            .map(drop),
     }
 }
 

@@ -23,8 +23,8 @@ use crate::{
 };
 
 pub(crate) use breaker::{Bound, Breaker, Permit};
-use connect::Connector;
-pub(crate) use connect::{ConnectError, Stream};
+pub(crate) use connect::ConnectError;
+use connect::{Connector, Opened};
 use outlier::Health;
 pub(crate) use outlier::{Outliers, TryEnd};
 use pool::Pool;
@@ -227,7 +227,7 @@ impl EndpointState {
 
     /// A connection that is ready for a request: one that is there, or a new one.
     pub(crate) async fn connection(&self, cluster: &ClusterConfig) -> Result<Connection, ConnectError> {
-        self.pool.connection(cluster, || self.connect()).await
+        self.pool.connection(cluster, self.connect()).await
     }
 
     /// Whether it is left out for having failed.
@@ -241,7 +241,7 @@ impl EndpointState {
     }
 
     /// Opens a stream, with TLS when the cluster asks for it. The cluster's limit covers both.
-    pub(crate) async fn connect(&self) -> Result<(Stream, Option<SocketAddr>), ConnectError> {
+    pub(crate) async fn connect(&self) -> Result<Opened, ConnectError> {
         let opened = self.connector.connect().await;
         if opened.is_err() {
             self.connect_failures.set(self.connect_failures.get() + 1);

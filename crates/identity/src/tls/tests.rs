@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use rustls::{ClientConnection, ServerConnection};
+use rustls::{ClientConnection, ServerConnection, pki_types::ServerName};
 use vigla_model::Timestamp;
 
 use super::*;

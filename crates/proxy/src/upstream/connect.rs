@@ -1,9 +1,19 @@
 //! Opening streams to an endpoint.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    io,
+    net::SocketAddr,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
 
 use rustix::net::sockopt;
-use tokio::net::TcpStream;
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::TcpStream,
+};
 use tokio_rustls::client::TlsStream;
 use vigla_dataplane::Keepalive;
 
@@ -30,10 +40,62 @@ pub(crate) enum ConnectError {
     Failed(String),
 }
 
+/// A stream to an endpoint, and our end's address.
+pub(crate) type Opened = (Stream, Option<SocketAddr>);
+
 /// A stream to an endpoint.
 pub(crate) enum Stream {
     Plain(TcpStream),
     Tls(Box<TlsStream<TcpStream>>),
+}
+
+/// Does the same with either kind.
+macro_rules! either {
+    ($stream:expr, $method:ident($($argument:expr),*)) => {
+        match $stream.get_mut() {
+            Stream::Plain(stream) => Pin::new(stream).$method($($argument),*),
+            Stream::Tls(stream) => Pin::new(&mut **stream).$method($($argument),*),
+        }
+    };
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        either!(self, poll_read(cx, buffer))
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        either!(self, poll_write(cx, bytes))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        either!(self, poll_flush(cx))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        either!(self, poll_shutdown(cx))
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        parts: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        either!(self, poll_write_vectored(cx, parts))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        match self {
+            Self::Plain(stream) => stream.is_write_vectored(),
+            Self::Tls(stream) => stream.is_write_vectored(),
+        }
+    }
 }
 
 impl Connector {
@@ -49,12 +111,12 @@ impl Connector {
             && self.keepalive == other.keepalive
     }
 
-    pub(super) async fn connect(&self) -> Result<(Stream, Option<SocketAddr>), ConnectError> {
+    pub(super) async fn connect(&self) -> Result<Opened, ConnectError> {
         let opened = tokio::time::timeout(self.limit, self.open()).await;
         opened.unwrap_or(Err(ConnectError::Timeout))
     }
 
-    async fn open(&self) -> Result<(Stream, Option<SocketAddr>), ConnectError> {
+    async fn open(&self) -> Result<Opened, ConnectError> {
         let failed = |error: std::io::Error| ConnectError::Failed(error.to_string());
         let stream = TcpStream::connect(self.address).await.map_err(failed)?;
         stream.set_nodelay(true).map_err(failed)?;

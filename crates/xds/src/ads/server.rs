@@ -8,82 +8,22 @@
 //!
 //! Moments are durations since any fixed start, such as that of the stream.
 
+mod kind;
+mod message;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
     time::Duration,
 };
 
+pub use message::{Event, KindStatus, Push, Request};
+
 use crate::{Resource, ResourceKind, Resources, resource::version_of};
+use kind::{InFlight, Kind};
 
 /// How long an acknowledgement is waited for before the stream goes on without it.
 pub const PATIENCE: Duration = Duration::from_secs(5);
-
-/// What a proxy says about one kind of resource.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Request {
-    /// The kind.
-    pub kind: ResourceKind,
-    /// Version that the proxy has in force; empty for none.
-    pub version: Arc<str>,
-    /// Nonce of the answer that this replies to; empty on first contact.
-    pub nonce: Arc<str>,
-    /// Names that it wants; empty for all.
-    pub names: BTreeSet<Arc<str>>,
-    /// Why it refuses the answer.
-    pub error: Option<Arc<str>>,
-}
-
-/// What a request meant.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Event {
-    /// The proxy asked for something.
-    Subscribed(ResourceKind),
-    /// It took an answer.
-    Acknowledged {
-        /// The kind.
-        kind: ResourceKind,
-        /// Version of the answer.
-        version: Arc<str>,
-        /// Time since the answer was sent.
-        took: Duration,
-    },
-    /// It refused an answer and stays with what it had.
-    Refused {
-        /// The kind.
-        kind: ResourceKind,
-        /// Version of the answer.
-        version: Arc<str>,
-        /// Names in the answer.
-        names: Vec<Arc<str>>,
-        /// The proxy's reason.
-        text: Arc<str>,
-    },
-    /// It replied to an answer that has a successor: nothing to do.
-    Stale,
-}
-
-/// An answer to send.
-#[derive(Debug, Clone)]
-pub struct Push {
-    /// The kind.
-    pub kind: ResourceKind,
-    /// Version of all that the proxy is to have of the kind.
-    pub version: Arc<str>,
-    /// Names this answer.
-    pub nonce: Arc<str>,
-    /// What to send: everything of a wildcard kind, else what changed.
-    pub resources: Vec<Resource>,
-}
-
-/// What a proxy has of one kind.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct KindStatus {
-    /// Last acknowledged version, and when.
-    pub acknowledged: Option<(Arc<str>, Duration)>,
-    /// The refusal of the last answer; `None` when it was taken.
-    pub refused: Option<Arc<str>>,
-}
 
 /// One stream.
 #[derive(Debug)]
@@ -95,29 +35,6 @@ pub struct Stream {
     /// Clusters that the target has no more, until nothing can lead to them.
     retained: BTreeMap<Arc<str>, Resource>,
     retained_since: Duration,
-}
-
-#[derive(Debug, Default)]
-struct Kind {
-    /// Names that are wanted (empty for wildcard kinds); `None` before the first request.
-    names: Option<BTreeSet<Arc<str>>>,
-    /// What the proxy has or was sent, by hash.
-    sent: BTreeMap<Arc<str>, u64>,
-    /// Version that was sent last, or that the proxy brought along.
-    version: Option<Arc<str>>,
-    /// Nonce of the last answer.
-    nonce: Arc<str>,
-    in_flight: Option<InFlight>,
-    status: KindStatus,
-    /// Whether there is something to send, were nothing in flight. Kept, because it is asked far more often than it
-    /// changes; [`Stream::reconsider`] works it out.
-    is_behind: bool,
-}
-
-#[derive(Debug)]
-struct InFlight {
-    since: Duration,
-    names: Vec<Arc<str>>,
 }
 
 impl Stream {
@@ -367,54 +284,6 @@ impl Stream {
         [ResourceKind::Listener, ResourceKind::RouteTable]
             .into_iter()
             .any(|kind| self.kinds[kind.index()].status.refused.is_some())
-    }
-}
-
-impl Kind {
-    /// Whether the proxy has a resource or was sent it.
-    fn has(&self, resource: &Resource) -> bool {
-        self.sent.get(&resource.name) == Some(&resource.hash)
-    }
-
-    /// Whether something is to be sent, and the last answer is settled or given up.
-    fn may_push(&self, now: Duration) -> bool {
-        let waits = |answer: &InFlight| now < answer.since + PATIENCE;
-        self.is_behind && !self.in_flight.as_ref().is_some_and(waits)
-    }
-
-    fn settle(
-        &mut self,
-        kind: ResourceKind,
-        answer: InFlight,
-        error: Option<Arc<str>>,
-        now: Duration,
-    ) -> Event {
-        let version = self.version.clone().expect("an answer in flight has a version");
-        match error {
-            None => {
-                self.status = KindStatus {
-                    acknowledged: Some((Arc::clone(&version), now)),
-                    refused: None,
-                };
-                Event::Acknowledged {
-                    kind,
-                    version,
-                    took: now.saturating_sub(answer.since),
-                }
-            }
-            Some(text) => {
-                for name in &answer.names {
-                    self.sent.remove(name);
-                }
-                self.status.refused = Some(Arc::clone(&text));
-                Event::Refused {
-                    kind,
-                    version,
-                    names: answer.names,
-                    text,
-                }
-            }
-        }
     }
 }
 
