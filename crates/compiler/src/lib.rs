@@ -15,6 +15,7 @@ mod route;
 mod sidecar;
 mod table;
 mod tcp;
+mod unregistered;
 
 use std::{net::SocketAddr, sync::Arc};
 

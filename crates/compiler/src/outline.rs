@@ -244,6 +244,7 @@ fn write_cluster(out: &mut String, plan: &Plan, cluster: &Cluster) -> fmt::Resul
     };
     let version = match (cluster.protocol, cluster.http) {
         (Protocol::Http, HttpVersion::Http2) => "/2",
+        (Protocol::Http, HttpVersion::AsCaller) => " as its caller",
         _ => "",
     };
     writeln!(
@@ -262,6 +263,10 @@ fn write_cluster(out: &mut String, plan: &Plan, cluster: &Cluster) -> fmt::Resul
             for name in names {
                 writeln!(out, "  {}:{} by DNS", name.host, name.port)?;
             }
+            &empty
+        }
+        Discovery::Passthrough => {
+            writeln!(out, "  wherever the request wants to go")?;
             &empty
         }
         Discovery::Eds => plan

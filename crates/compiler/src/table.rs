@@ -9,6 +9,7 @@ use vigla_model::Fqdn;
 use crate::{
     context::Context,
     route::{self, Scene},
+    unregistered,
 };
 
 /// Port at which hosts are routed that no service has, as in Istio.
@@ -46,6 +47,12 @@ pub(crate) fn build(context: &mut Context<'_, '_>, port: u16, attachment: Attach
             add_unknown_hosts(context, &mut table, rule, port, attachment);
         }
     }
+    let (name, route) = unregistered::route(context);
+    table.hosts.push(VirtualHost {
+        name: name.into(),
+        domains: vec!["*".into()],
+        routes: vec![route],
+    });
     RouteTable {
         name: port.to_string().into(),
         virtual_hosts: table.hosts,

@@ -20,12 +20,14 @@ pub use instance::{Capture, Instance};
 pub use object::{Object, Objects, read_objects};
 pub use service::{AppProtocol, Service, ServicePort, TargetPort};
 pub use settings::MeshSettings;
-pub use snapshot::{Attachment, DestinationPolicy, EffectiveMtls, EntryService, ServiceEndpoint, Snapshot};
+pub use snapshot::{
+    Attachment, DestinationPolicy, EffectiveMtls, EffectiveOutbound, EntryService, ServiceEndpoint, Snapshot,
+};
 pub use view::{
     AuthorizationPolicy, AuthorizationRule, ClientTls, ConnectionPoolSettings, Destination, DestinationRule,
     DirectResponse, EntryEndpoint, Fault, FaultAbort, FaultDelay, Gateway, HeaderOperations, Headers,
-    HttpMatch, HttpRule, MtlsMode, NamespaceObject, OutlierDetection, PeerAuthentication, Percent, Redirect,
-    Resolution, Retries, Rewrite, RewriteRegex, Server, ServerTls, ServiceAccount, ServiceEntry, StringMatch,
+    HttpMatch, HttpRule, MtlsMode, NamespaceObject, OutboundMode, OutlierDetection, PeerAuthentication, Percent, Redirect,
+    Resolution, Retries, Rewrite, RewriteRegex, Server, ServerTls, ServiceAccount, ServiceEntry, Sidecar, StringMatch,
     Subset, TcpRule, Telemetry, TlsMode, TrafficPolicy, VirtualService, WeightedDestination,
 };
 pub use workload::{ContainerPort, Workload, app_of, version_of};

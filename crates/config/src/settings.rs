@@ -2,6 +2,8 @@
 
 use vigla_model::{ClusterName, Namespace};
 
+use crate::OutboundMode;
+
 /// Names of the mesh that no object holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MeshSettings {
@@ -13,6 +15,8 @@ pub struct MeshSettings {
     pub trust_domain: String,
     /// Namespace whose policies hold for the whole mesh, `istio-system`.
     pub root_namespace: Namespace,
+    /// What becomes of calls to hosts that nobody registered, where no object says.
+    pub outbound: OutboundMode,
 }
 
 impl Default for MeshSettings {
@@ -22,6 +26,7 @@ impl Default for MeshSettings {
             domain: "cluster.local".to_owned(),
             trust_domain: "cluster.local".to_owned(),
             root_namespace: "istio-system".into(),
+            outbound: OutboundMode::default(),
         }
     }
 }

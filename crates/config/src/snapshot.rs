@@ -6,6 +6,7 @@
 mod endpoints;
 mod entries;
 mod hosts;
+mod outbound;
 mod policies;
 
 use std::{
@@ -20,11 +21,12 @@ pub use endpoints::ServiceEndpoint;
 pub use entries::EntryService;
 pub(crate) use hosts::is_visible;
 pub use hosts::{Attachment, DestinationPolicy};
+pub use outbound::EffectiveOutbound;
 pub use policies::EffectiveMtls;
 
 use crate::{
     AuthorizationPolicy, DestinationRule, Gateway, Instance, MeshSettings, Object, PeerAuthentication,
-    Service, Telemetry, VirtualService, Workload,
+    Service, Sidecar, Telemetry, VirtualService, Workload,
 };
 
 /// Index of everything that one revision of the mesh's config says.
@@ -50,6 +52,8 @@ pub struct Snapshot {
     authorization_policies: BTreeMap<Namespace, Vec<Arc<Object>>>,
     telemetries: BTreeMap<Namespace, Vec<Arc<Object>>>,
     peer_authentications: BTreeMap<Namespace, Vec<Arc<Object>>>,
+    sidecars: BTreeMap<Namespace, Vec<Arc<Object>>>,
+    outbound_of_mesh: Option<EffectiveOutbound>,
 }
 
 impl Snapshot {
@@ -183,6 +187,11 @@ impl Snapshot {
                     .entry(object.namespace().clone())
                     .or_default();
                 list.push(Arc::clone(object));
+            } else if Sidecar::of(object).is_some() {
+                let list = self.sidecars.entry(object.namespace().clone()).or_default();
+                list.push(Arc::clone(object));
+            } else if let Some(found) = outbound::of_mesh_config(object, &self.settings.root_namespace) {
+                self.outbound_of_mesh = Some(found);
             } else if Telemetry::of(object).is_some() {
                 let list = self.telemetries.entry(object.namespace().clone()).or_default();
                 list.push(Arc::clone(object));

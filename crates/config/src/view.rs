@@ -11,6 +11,7 @@ mod http_rule;
 mod part;
 mod peer_authentication;
 mod service_entry;
+mod sidecar;
 mod tcp_rule;
 mod telemetry;
 mod virtual_service;
@@ -28,6 +29,7 @@ pub use http_rule::{Destination, HttpMatch, HttpRule, StringMatch, WeightedDesti
 pub use peer_authentication::{MtlsMode, PeerAuthentication};
 pub(crate) use service_entry::workload_entry;
 pub use service_entry::{EntryEndpoint, Resolution, ServiceEntry};
+pub use sidecar::{OutboundMode, Sidecar};
 pub use tcp_rule::TcpRule;
 pub use telemetry::Telemetry;
 pub use virtual_service::VirtualService;

@@ -258,6 +258,8 @@ fn build_cluster(
     let endpoints = match &cluster.discovery {
         Discovery::Dns(names) => Arc::new(resolved.endpoints(names)),
         Discovery::Eds => plan.endpoints.get(&cluster.name).cloned().unwrap_or_default(),
+        // Each request finds its own.
+        Discovery::Passthrough => Arc::default(),
         Discovery::Static(endpoints) => Arc::new(Endpoints {
             endpoints: endpoints.clone(),
         }),
@@ -327,7 +329,7 @@ fn build_cluster_tls(cluster: &Cluster, keys: &Keys) -> Option<ClusterTls> {
 fn alpn(cluster: &Cluster) -> &'static [&'static str] {
     match (cluster.protocol, cluster.http) {
         (Protocol::Tcp, _) => &[],
-        (_, HttpVersion::Http1) => &["http/1.1"],
+        (_, HttpVersion::Http1 | HttpVersion::AsCaller) => &["http/1.1"],
         (_, HttpVersion::Http2) => &["h2"],
     }
 }

@@ -103,6 +103,7 @@ fn dump_route(route: &Route) -> Value {
 fn dump_cluster(cluster: &Cluster) -> Value {
     let endpoints = match &cluster.discovery {
         Discovery::Eds => json!("eds"),
+        Discovery::Passthrough => json!("passthrough"),
         Discovery::Dns(names) => json!(
             names
                 .iter()

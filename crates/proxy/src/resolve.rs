@@ -80,7 +80,7 @@ pub(crate) fn names(plan: &Plan) -> BTreeSet<Arc<str>> {
     let clusters = plan.clusters.values();
     let names = clusters.flat_map(|cluster| match &cluster.discovery {
         Discovery::Dns(names) => names.as_slice(),
-        Discovery::Eds | Discovery::Static(_) => &[],
+        Discovery::Eds | Discovery::Static(_) | Discovery::Passthrough => &[],
     });
     names
         .filter(|name| name.host.parse::<IpAddr>().is_err())
@@ -89,7 +89,7 @@ pub(crate) fn names(plan: &Plan) -> BTreeSet<Arc<str>> {
 }
 
 /// All addresses of a name in a stable order; of version 4 where there is one, as Istio asks Envoy to.
-async fn look_up(name: &str) -> Result<Vec<IpAddr>, String> {
+pub(crate) async fn look_up(name: &str) -> Result<Vec<IpAddr>, String> {
     let found = tokio::net::lookup_host((name, 0))
         .await
         .map_err(|error| error.to_string())?;

@@ -3,6 +3,7 @@
 mod breaker;
 mod connect;
 mod outlier;
+mod passthrough;
 mod pool;
 
 use std::{
@@ -14,10 +15,11 @@ use std::{
     time::Instant,
 };
 
-use vigla_dataplane::{Endpoint, HttpVersion, Lot};
+use vigla_dataplane::{Discovery, Endpoint, HttpVersion, Lot};
 
 use crate::{
     config::ClusterConfig,
+    downstream::Downstream,
     metrics::{Metrics, Peer},
     random::Random,
 };
@@ -27,6 +29,7 @@ pub(crate) use connect::ConnectError;
 use connect::{Connector, Opened};
 use outlier::Health;
 pub(crate) use outlier::{Outliers, TryEnd};
+use passthrough::Hosts;
 use pool::Pool;
 pub(crate) use pool::{CONNECTION_WINDOW, Connection, SEND_BUFFER, STREAM_WINDOW, Sender};
 
@@ -37,6 +40,8 @@ pub(crate) struct ClusterState {
     turn: Cell<u32>,
     /// Those that are not ejected, as of a generation of the cluster's outliers; `None`: nothing was ever ejected.
     alive: RefCell<Option<(u32, Lot)>>,
+    /// Where requests choose their host themselves.
+    hosts: Hosts,
 }
 
 /// An endpoint of this worker.
@@ -74,7 +79,25 @@ impl ClusterState {
             config,
             turn: Cell::new(before.map_or(0, |before| before.turn.get())),
             alive: RefCell::default(),
+            hosts: Hosts::default(),
         }
+    }
+
+    /// The cluster of the host that a request names; itself where its endpoints are the same for all requests. `None`:
+    /// the host has no address to go to.
+    pub(crate) async fn toward(
+        self: Rc<Self>,
+        authority: &str,
+        is_http2: bool,
+        downstream: &Downstream,
+    ) -> Option<Rc<Self>> {
+        if self.config.cluster.discovery != Discovery::Passthrough {
+            return Some(self);
+        }
+        let (own, metrics) = (downstream.local_address, &downstream.worker.metrics);
+        self.hosts
+            .find(&self.config, authority, is_http2, own, metrics)
+            .await
     }
 
     /// Picks an endpoint, by preference none of `avoid`.
@@ -157,6 +180,9 @@ impl ClusterState {
             endpoint
                 .pool
                 .close_idle(now, self.config.cluster.connection_pool.idle_timeout);
+        }
+        for host in self.hosts.all() {
+            host.close_idle(now);
         }
     }
 }

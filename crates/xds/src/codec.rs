@@ -12,6 +12,7 @@ pub(crate) mod listener;
 pub(crate) mod matches;
 pub(crate) mod metadata;
 pub(crate) mod network;
+pub(crate) mod passthrough;
 pub(crate) mod rbac;
 pub(crate) mod route;
 pub(crate) mod secret;

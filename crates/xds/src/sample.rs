@@ -504,6 +504,15 @@ pub(crate) fn plan(base: u16) -> Plan {
             Protocol::Http,
         ),
         Cluster {
+            http: HttpVersion::AsCaller,
+            ..cluster(
+                PASSTHROUGH_CLUSTER,
+                Discovery::Passthrough,
+                UpstreamTls::None,
+                Protocol::Http,
+            )
+        },
+        Cluster {
             balancer: Balancer::Random,
             service: None,
             origin: None,

@@ -75,6 +75,22 @@ spec:
 }
 
 #[test]
+fn calls_to_unknown_hosts_pass_unless_the_sidecar_says_otherwise() {
+    let last = |yaml: &str| {
+        let text = part(yaml, "productpage-v1-0", &["allow_any", "block_all", "cluster Pass"]);
+        text.lines().take(3).collect::<Vec<_>>().join("\n")
+    };
+    insta::assert_snapshot!(last(""), @"");
+    insta::assert_snapshot!(last("
+apiVersion: networking.istio.io/v1
+kind: Sidecar
+metadata: {name: default, namespace: bookinfo}
+spec:
+  outboundTrafficPolicy: {mode: REGISTRY_ONLY}
+"), @"");
+}
+
+#[test]
 fn an_outside_host_is_called_by_the_tls_that_its_rule_asks_for() {
     let yaml = "
 apiVersion: networking.istio.io/v1

@@ -1,7 +1,7 @@
 use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
 
 use super::*;
-use crate::{MtlsMode, read_objects};
+use crate::{MtlsMode, OutboundMode, read_objects};
 
 const SERVICE: &str = "
 apiVersion: v1
@@ -196,5 +196,46 @@ fn the_narrowest_set_mode_decides_who_may_call() {
     assert_eq!(
         mesh.peer_authentication(&"a".into(), &BTreeMap::new(), 1).mode,
         MtlsMode::Permissive
+    );
+}
+
+#[test]
+fn the_narrowest_sidecar_says_what_becomes_of_calls_to_unknown_hosts() {
+    let sidecar = |namespace: &str, name: &str, spec: &str| {
+        format!(
+            "---\napiVersion: networking.istio.io/v1\nkind: Sidecar\n\
+             metadata: {{name: {name}, namespace: {namespace}}}\nspec: {{{spec}}}\n"
+        )
+    };
+    let config = "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: istio, namespace: istio-system}\n\
+                  data:\n  mesh: |\n    outboundTrafficPolicy:\n      mode: REGISTRY_ONLY\n";
+    let own = "workloadSelector: {labels: {app: reviews}}";
+    let any = "outboundTrafficPolicy: {mode: ALLOW_ANY}";
+    let objects = [
+        config.to_owned(),
+        sidecar("bookinfo", "open", any),
+        sidecar("bookinfo", "own", &format!("{own}, outboundTrafficPolicy: {{}}")),
+        sidecar("shop", "silent", "egress: []"),
+    ]
+    .concat();
+    let mesh = mesh(&objects);
+    let effective = |namespace: &str, app: &str| {
+        let labels = [("app".to_owned(), app.to_owned())].into();
+        let found = mesh.outbound_policy(&namespace.into(), &labels);
+        let origin = found.origin.map(|origin| format!("{} {}", origin.object.name, origin.path));
+        (found.mode, origin.unwrap_or_default())
+    };
+    use OutboundMode::{AllowAny, RegistryOnly};
+    for (namespace, app, mode, origin) in [
+        ("bookinfo", "ratings", AllowAny, "open spec.outboundTrafficPolicy.mode"),
+        ("bookinfo", "reviews", RegistryOnly, "own spec.outboundTrafficPolicy"),
+        ("shop", "web", RegistryOnly, "istio data.mesh"),
+    ] {
+        assert_eq!(effective(namespace, app), (mode, origin.to_owned()), "{namespace} {app}");
+    }
+    let empty = Snapshot::build(Vec::<Arc<Object>>::new(), Vec::new(), MeshSettings::default());
+    assert_eq!(
+        empty.outbound_policy(&"a".into(), &BTreeMap::new()),
+        EffectiveOutbound::default()
     );
 }

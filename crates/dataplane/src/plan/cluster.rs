@@ -39,6 +39,8 @@ pub enum HttpVersion {
     Http1,
     /// HTTP/2: gRPC, ports named `http2`, and where a rule upgrades.
     Http2,
+    /// The caller's: where nothing is known of the endpoints.
+    AsCaller,
 }
 
 /// How a cluster's endpoints are found.
@@ -50,7 +52,15 @@ pub enum Discovery {
     Static(Vec<Endpoint>),
     /// By DNS: all addresses of all names are endpoints (Envoy's strict DNS).
     Dns(Vec<DnsEndpoint>),
+    /// Wherever a request wants to go: its authority tells host and port, and DNS the addresses (Envoy's dynamic forward
+    /// proxy). For HTTP only.
+    Passthrough,
 }
+
+/// Cluster of calls to hosts that nobody registered, as in Istio; they count for it as their service.
+pub const PASSTHROUGH_CLUSTER: &str = "PassthroughCluster";
+/// Service for which calls count that are refused because nobody registered their host, as in Istio.
+pub const BLACK_HOLE_CLUSTER: &str = "BlackHoleCluster";
 
 /// Addresses that a name in DNS stands for.
 #[derive(Debug, Clone, PartialEq)]

@@ -216,6 +216,11 @@ async fn forward_request(
     prepare_request(&mut parts, downstream, matched, forward, &mut record);
     edit(&destination.request_headers, &mut parts.headers);
     edit(&matched.route.request_headers, &mut parts.headers);
+    let host = parts.headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    let host = host.unwrap_or_default();
+    let Some(cluster) = cluster.toward(host, record.is_http2, downstream).await else {
+        return reply::NO_ADDRESS.send(record);
+    };
 
     if !body.is_end_stream() {
         let retry = forward.retry.as_ref().filter(|retry| retry.attempts > 0);

@@ -41,6 +41,13 @@ pub(crate) const NO_ENDPOINT: Reply = Reply {
     details: "no_healthy_upstream",
     body: Cow::Borrowed("no healthy upstream"),
 };
+/// The host that the request names has no address (`DF`).
+pub(crate) const NO_ADDRESS: Reply = Reply {
+    status: 503,
+    flag: Some(ResponseFlag::DnsFailure),
+    details: "dns_resolution_failure",
+    body: Cow::Borrowed("DNS resolution failure"),
+};
 /// The route's timeout passed (`UT`).
 pub(crate) const TIMEOUT: Reply = Reply {
     status: 504,

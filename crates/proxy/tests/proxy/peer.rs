@@ -77,6 +77,7 @@ struct Case {
     cluster: Cluster,
     endpoints: Vec<Endpoint>,
     authorization: Option<Authorization>,
+    host: String,
 }
 
 impl Case {
@@ -96,7 +97,7 @@ impl Case {
             name: self.name.into(),
             virtual_hosts: vec![VirtualHost {
                 name: "reviews:9080".into(),
-                domains: vec!["reviews:9080".into()],
+                domains: vec!["*".into()],
                 routes: vec![route],
             }],
         };
@@ -138,7 +139,7 @@ impl Case {
         }
         let answer = Caller::new(address)
             .await
-            .send(get("reviews:9080", self.path))
+            .send(get(&self.host, self.path))
             .await
             .unwrap();
         // What the application saw holds ids that differ.
@@ -203,6 +204,7 @@ fn cases(app: SocketAddr, echo: SocketAddr) -> Vec<Case> {
         cluster: cluster("v1"),
         endpoints: vec![endpoint(app)],
         authorization: None,
+        host: "reviews:9080".to_owned(),
     };
     let grpc = |name, path, route| {
         let mut cluster = cluster("v1");
@@ -257,7 +259,25 @@ fn cases(app: SocketAddr, echo: SocketAddr) -> Vec<Case> {
         case.cluster.connection_pool.max_pending_requests = Some(0);
         case
     };
+    let anywhere = |host: &str, case: Case| Case {
+        host: host.to_owned(),
+        cluster: Cluster {
+            discovery: Discovery::Passthrough,
+            http: HttpVersion::AsCaller,
+            ..case.cluster
+        },
+        ..case
+    };
+    let blocked = || {
+        route(RouteAction::Respond {
+            status: 502,
+            body: "".into(),
+        })
+    };
     vec![
+        anywhere(&app.to_string(), http("anywhere", "/a", to_v1())),
+        anywhere("books.invalid", http("nowhere", "/a", to_v1())),
+        http("blocked", "/a", blocked()),
         http("ok", "/a", to_v1()),
         http("not-found", "/status/404", to_v1()),
         http("no-cluster", "/", nowhere()),

@@ -18,7 +18,8 @@ use envoy_types::pb::envoy::{
     extensions::upstreams::http::v3::{
         HttpProtocolOptions,
         http_protocol_options::{
-            ExplicitHttpConfig, UpstreamProtocolOptions, explicit_http_config::ProtocolConfig,
+            ExplicitHttpConfig, UpstreamProtocolOptions, UseDownstreamHttpConfig,
+            explicit_http_config::ProtocolConfig,
         },
     },
 };
@@ -28,7 +29,7 @@ use vigla_model::Protocol;
 use super::{
     Reason, endpoint, from_ads,
     metadata::{self, Fields, VIGLA},
-    pack, read_duration, tls, unpack, write_duration,
+    pack, passthrough, read_duration, tls, unpack, write_duration,
 };
 
 /// Key of a cluster's HTTP options.
@@ -40,15 +41,16 @@ const PLAIN_SOCKET: &str = "tlsMode-disabled";
 
 pub(crate) fn write(cluster: &Cluster) -> Message {
     let (discovery, load_assignment) = match &cluster.discovery {
-        Discovery::Eds => (DiscoveryType::Eds, None),
+        Discovery::Eds => (of_type(DiscoveryType::Eds), None),
         Discovery::Static(endpoints) => (
-            DiscoveryType::Static,
+            of_type(DiscoveryType::Static),
             Some(endpoint::write(&cluster.name, endpoints)),
         ),
         Discovery::Dns(names) => (
-            DiscoveryType::StrictDns,
+            of_type(DiscoveryType::StrictDns),
             Some(endpoint::write_names(&cluster.name, names)),
         ),
+        Discovery::Passthrough => (passthrough::write_cluster(), None),
     };
     let (transport_socket, transport_socket_matches) = match &cluster.tls {
         UpstreamTls::None => (None, Vec::new()),
@@ -74,8 +76,8 @@ pub(crate) fn write(cluster: &Cluster) -> Message {
         .text("protocol", Some(cluster.protocol.as_str()));
     Message {
         name: cluster.name.to_string(),
-        cluster_discovery_type: Some(ClusterDiscoveryType::Type(discovery.into())),
-        eds_cluster_config: load_assignment.is_none().then(|| EdsClusterConfig {
+        cluster_discovery_type: Some(discovery),
+        eds_cluster_config: (cluster.discovery == Discovery::Eds).then(|| EdsClusterConfig {
             eds_config: Some(from_ads()),
             ..EdsClusterConfig::default()
         }),
@@ -83,9 +85,10 @@ pub(crate) fn write(cluster: &Cluster) -> Message {
         // Addresses of both families, as the plan has it; Envoy would leave IPv4 out where there is IPv6.
         dns_lookup_family: match cluster.discovery {
             Discovery::Dns(_) => DnsLookupFamily::All.into(),
-            Discovery::Eds | Discovery::Static(_) => 0,
+            Discovery::Eds | Discovery::Static(_) | Discovery::Passthrough => 0,
         },
         lb_policy: match cluster.balancer {
+            _ if cluster.discovery == Discovery::Passthrough => LbPolicy::ClusterProvided,
             Balancer::LeastRequest => LbPolicy::LeastRequest,
             Balancer::RoundRobin => LbPolicy::RoundRobin,
             Balancer::Random => LbPolicy::Random,
@@ -115,13 +118,13 @@ pub(crate) fn write(cluster: &Cluster) -> Message {
 pub(crate) fn read(message: &Message) -> Result<Cluster, Reason> {
     let metadata = message.metadata.as_ref();
     let options = read_http_options(message)?;
-    let discovery = match message.cluster_discovery_type {
-        Some(ClusterDiscoveryType::Type(kind)) if kind == i32::from(DiscoveryType::Eds) => Discovery::Eds,
-        Some(ClusterDiscoveryType::Type(kind)) if kind == i32::from(DiscoveryType::Static) => {
+    let discovery = match &message.cluster_discovery_type {
+        Some(ClusterDiscoveryType::Type(kind)) if *kind == i32::from(DiscoveryType::Eds) => Discovery::Eds,
+        Some(ClusterDiscoveryType::Type(kind)) if *kind == i32::from(DiscoveryType::Static) => {
             let endpoints = message.load_assignment.as_ref().map(endpoint::read).transpose()?;
             Discovery::Static(endpoints.unwrap_or_default())
         }
-        Some(ClusterDiscoveryType::Type(kind)) if kind == i32::from(DiscoveryType::StrictDns) => {
+        Some(ClusterDiscoveryType::Type(kind)) if *kind == i32::from(DiscoveryType::StrictDns) => {
             let names = message
                 .load_assignment
                 .as_ref()
@@ -129,13 +132,16 @@ pub(crate) fn read(message: &Message) -> Result<Cluster, Reason> {
                 .transpose()?;
             Discovery::Dns(names.unwrap_or_default())
         }
+        Some(ClusterDiscoveryType::ClusterType(kind)) => passthrough::read_cluster(kind)?,
         _ => return Err("endpoints are found in a way that is not supported".to_owned()),
     };
+    let is_passthrough = discovery == Discovery::Passthrough;
     Ok(Cluster {
         name: message.name.as_str().into(),
         discovery,
         balancer: match LbPolicy::try_from(message.lb_policy) {
             Ok(LbPolicy::LeastRequest) => Balancer::LeastRequest,
+            Ok(LbPolicy::ClusterProvided) if is_passthrough => Balancer::LeastRequest,
             Ok(LbPolicy::RoundRobin) => Balancer::RoundRobin,
             Ok(LbPolicy::Random) => Balancer::Random,
             _ => return Err("endpoints are picked in a way that is not supported".to_owned()),
@@ -161,6 +167,10 @@ pub(crate) fn read(message: &Message) -> Result<Cluster, Reason> {
         http: read_http_version(options.as_ref()),
         origin: metadata::read_origin(metadata),
     })
+}
+
+fn of_type(kind: DiscoveryType) -> ClusterDiscoveryType {
+    ClusterDiscoveryType::Type(kind.into())
 }
 
 /// Auto mTLS: endpoints that say that they have a sidecar get TLS, the others plain text.
@@ -217,6 +227,7 @@ fn alpn(cluster: &Cluster) -> &'static [&'static str] {
         (Protocol::Tcp, _) => &[],
         (_, HttpVersion::Http1) => &["http/1.1"],
         (_, HttpVersion::Http2) => &["h2"],
+        (_, HttpVersion::AsCaller) => &["h2", "http/1.1"],
     }
 }
 
@@ -224,14 +235,24 @@ fn http_options(cluster: &Cluster) -> HashMap<String, envoy_types::pb::google::p
     if cluster.protocol == Protocol::Tcp {
         return HashMap::new();
     }
-    let protocol_config = match cluster.http {
-        HttpVersion::Http1 => ProtocolConfig::HttpProtocolOptions(Http1ProtocolOptions::default()),
-        HttpVersion::Http2 => ProtocolConfig::Http2ProtocolOptions(Http2ProtocolOptions::default()),
+    let explicit = |config| {
+        UpstreamProtocolOptions::ExplicitHttpConfig(ExplicitHttpConfig {
+            protocol_config: Some(config),
+        })
+    };
+    let version = match cluster.http {
+        HttpVersion::Http1 => explicit(ProtocolConfig::HttpProtocolOptions(Http1ProtocolOptions::default())),
+        HttpVersion::Http2 => explicit(ProtocolConfig::Http2ProtocolOptions(Http2ProtocolOptions::default())),
+        HttpVersion::AsCaller => {
+            UpstreamProtocolOptions::UseDownstreamProtocolConfig(UseDownstreamHttpConfig {
+                http_protocol_options: Some(Http1ProtocolOptions::default()),
+                http2_protocol_options: Some(Http2ProtocolOptions::default()),
+                ..UseDownstreamHttpConfig::default()
+            })
+        }
     };
     let options = HttpProtocolOptions {
-        upstream_protocol_options: Some(UpstreamProtocolOptions::ExplicitHttpConfig(ExplicitHttpConfig {
-            protocol_config: Some(protocol_config),
-        })),
+        upstream_protocol_options: Some(version),
         common_http_protocol_options: policy::write_connections(&cluster.connection_pool),
         ..HttpProtocolOptions::default()
     };
@@ -248,6 +269,7 @@ fn read_http_version(options: Option<&HttpProtocolOptions>) -> HttpVersion {
         Some(UpstreamProtocolOptions::ExplicitHttpConfig(ExplicitHttpConfig {
             protocol_config: Some(ProtocolConfig::Http2ProtocolOptions(_)),
         })) => HttpVersion::Http2,
+        Some(UpstreamProtocolOptions::UseDownstreamProtocolConfig(_)) => HttpVersion::AsCaller,
         _ => HttpVersion::Http1,
     }
 }

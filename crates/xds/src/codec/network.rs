@@ -10,6 +10,7 @@ use envoy_types::pb::{
         },
         extensions::filters::{
             http::{
+                dynamic_forward_proxy::v3::FilterConfig as ForwardProxy,
                 fault::v3::HttpFault,
                 header_mutation::v3::{HeaderMutation as HeaderMutationFilter, Mutations},
                 header_to_metadata::v3::{
@@ -47,7 +48,7 @@ use vigla_dataplane::{
 use super::{
     Reason, access_log, flag, from_ads, headers,
     metadata::{self, Fields},
-    pack, rbac, required, route, stats, tracing, unpack,
+    pack, passthrough, rbac, required, route, stats, tracing, unpack,
 };
 use crate::EncodeOptions;
 
@@ -132,6 +133,9 @@ fn write_http(
     let rules = authorization.flat_map(|authorization| rbac::write_http(authorization));
     http_filters.extend(rules.map(|rules| http_filter(rbac::HTTP_FILTER, pack(&rules))));
     http_filters.push(http_filter(route::FAULT_FILTER, pack(&HttpFault::default())));
+    if listener.direction == Direction::Outbound {
+        http_filters.push(http_filter(passthrough::FILTER, pack(&passthrough::filter())));
+    }
     http_filters.push(http_filter("envoy.filters.http.router", pack(&Router::default())));
     HttpConnectionManager {
         stat_prefix: listener.name.to_string(),
@@ -157,7 +161,11 @@ fn write_http(
 }
 
 fn read_http(manager: HttpConnectionManager, read: &mut Read) -> Result<(), Reason> {
-    let known = [HttpFault::type_url(), Router::type_url()];
+    let known = [
+        HttpFault::type_url(),
+        ForwardProxy::type_url(),
+        Router::type_url(),
+    ];
     for filter in manager
         .http_filters
         .iter()
