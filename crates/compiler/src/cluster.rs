@@ -88,7 +88,19 @@ fn balancer(
     subset: Option<&str>,
     policy: Option<&DestinationPolicy<'_>>,
 ) -> Balancer {
-    let Some((word, rule, node)) = policy.and_then(|policy| policy.balancer(port.port, subset)) else {
+    let in_effect = policy.and_then(|policy| policy.load_balancer(port.port, subset));
+    let Some((rule, written)) = in_effect else {
+        return Balancer::LeastRequest;
+    };
+    if let Some(hash) = written.consistent_hash() {
+        return match hash.maglev() {
+            Some(entries) => Balancer::Maglev { entries },
+            None => Balancer::RingHash {
+                entries: hash.ring_entries(),
+            },
+        };
+    }
+    let Some((word, node)) = written.simple() else {
         return Balancer::LeastRequest;
     };
     match word {

@@ -238,10 +238,13 @@ fn called_clusters(plan: &Plan) -> BTreeSet<Arc<str>> {
     hosts
         .flat_map(|host| &host.routes)
         .filter_map(|route| match &route.action {
-            RouteAction::Forward(forward) => Some(&forward.clusters),
+            RouteAction::Forward(forward) => Some(forward),
             _ => None,
         })
-        .flatten()
-        .map(|cluster| cluster.cluster.clone())
+        .flat_map(|forward| {
+            let mirrors = forward.mirrors.iter().map(|mirror| &mirror.cluster);
+            forward.clusters.iter().map(|cluster| &cluster.cluster).chain(mirrors)
+        })
+        .cloned()
         .collect()
 }

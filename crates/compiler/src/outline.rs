@@ -1,5 +1,6 @@
 //! A plan as text that a person can judge.
 
+mod extra;
 mod policy;
 
 use std::fmt::{self, Write as _};
@@ -185,7 +186,7 @@ fn write_forward(out: &mut String, forward: &Forward, indent: usize) -> fmt::Res
             write!(out, ", abort {status} for {} %", percent(share))?;
         }
     }
-    Ok(())
+    extra::write(out, forward)
 }
 
 fn write_edits(out: &mut String, what: &str, edits: &HeaderEdits) -> fmt::Result {
@@ -249,9 +250,9 @@ fn write_cluster(out: &mut String, plan: &Plan, cluster: &Cluster) -> fmt::Resul
     };
     writeln!(
         out,
-        "cluster {} {:?}, {tls}, {}{version}{}",
+        "cluster {} {}, {tls}, {}{version}{}",
         cluster.name,
-        cluster.balancer,
+        extra::balancer(cluster.balancer),
         cluster.protocol,
         from(cluster.origin.as_ref())
     )?;

@@ -1,6 +1,8 @@
 //! HTTP rules of a VirtualService as routes for one proxy.
 
 mod action;
+mod extra;
+mod hash;
 mod headers;
 mod matching;
 
@@ -87,7 +89,12 @@ fn route(
 }
 
 /// The route of a service for which nobody wrote rules.
-pub(crate) fn default_route(service: &Service, port: &ServicePort) -> Route {
+pub(crate) fn default_route(
+    context: &mut Context<'_, '_>,
+    service: &Service,
+    port: &ServicePort,
+) -> Route {
+    let hash = hash::key(context, &service.fqdn, port.port, None);
     let destination = WeightedCluster {
         cluster: names::cluster(port.port, None, service.fqdn.as_str()),
         weight: 100,
@@ -101,6 +108,7 @@ pub(crate) fn default_route(service: &Service, port: &ServicePort) -> Route {
         action: RouteAction::Forward(Forward {
             clusters: vec![destination],
             retry: Some(action::default_retry()),
+            hash: hash.into_iter().collect(),
             ..Forward::default()
         }),
         service: Some(service.fqdn.clone()),

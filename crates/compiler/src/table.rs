@@ -33,7 +33,7 @@ pub(crate) fn build(context: &mut Context<'_, '_>, port: u16, attachment: Attach
                 };
                 route::build(context, *rule, &scene)
             }
-            None => vec![route::default_route(service, service_port)],
+            None => vec![route::default_route(context, service, service_port)],
         };
         table.add(
             service.fqdn.as_str(),

@@ -24,9 +24,9 @@ pub use snapshot::{
     Attachment, DestinationPolicy, EffectiveMtls, EffectiveOutbound, EntryService, ServiceEndpoint, Snapshot,
 };
 pub use view::{
-    AuthorizationPolicy, AuthorizationRule, ClientTls, ConnectionPoolSettings, Destination, DestinationRule,
-    DirectResponse, EntryEndpoint, Fault, FaultAbort, FaultDelay, Gateway, HeaderOperations, Headers,
-    HttpMatch, HttpRule, MtlsMode, NamespaceObject, OutboundMode, OutlierDetection, PeerAuthentication, Percent, Redirect,
+    AuthorizationPolicy, AuthorizationRule, ClientTls, ConnectionPoolSettings, ConsistentHash, CorsPolicy, Destination, DestinationRule,
+    DirectResponse, EntryEndpoint, Fault, FaultAbort, FaultDelay, Gateway, HashCookie, HeaderOperations, Headers,
+    HttpMatch, HttpRule, LoadBalancer, Mirror, MtlsMode, NamespaceObject, OutboundMode, OutlierDetection, PeerAuthentication, Percent, Redirect,
     Resolution, Retries, Rewrite, RewriteRegex, Server, ServerTls, ServiceAccount, ServiceEntry, Sidecar, StringMatch,
     Subset, TcpRule, Telemetry, TlsMode, TrafficPolicy, VirtualService, WeightedDestination,
 };

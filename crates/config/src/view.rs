@@ -3,11 +3,13 @@
 
 mod authorization_policy;
 mod connection_pool;
+mod cors_policy;
 mod core;
 mod destination_rule;
 mod gateway;
 mod http_action;
 mod http_rule;
+mod load_balancer;
 mod part;
 mod peer_authentication;
 mod service_entry;
@@ -19,13 +21,15 @@ mod virtual_service;
 pub use self::core::{NamespaceObject, ServiceAccount};
 pub use authorization_policy::{AuthorizationPolicy, AuthorizationRule};
 pub use connection_pool::{ClientTls, ConnectionPoolSettings, OutlierDetection};
+pub use cors_policy::CorsPolicy;
 pub use destination_rule::{DestinationRule, Subset, TlsMode, TrafficPolicy};
 pub use gateway::{Gateway, Server, ServerTls};
 pub use http_action::{
     DirectResponse, Fault, FaultAbort, FaultDelay, HeaderOperations, Headers, Percent, Redirect, Retries,
     Rewrite, RewriteRegex,
 };
-pub use http_rule::{Destination, HttpMatch, HttpRule, StringMatch, WeightedDestination};
+pub use http_rule::{Destination, HttpMatch, HttpRule, Mirror, StringMatch, WeightedDestination};
+pub use load_balancer::{ConsistentHash, HashCookie, LoadBalancer};
 pub use peer_authentication::{MtlsMode, PeerAuthentication};
 pub(crate) use service_entry::workload_entry;
 pub use service_entry::{EntryEndpoint, Resolution, ServiceEntry};

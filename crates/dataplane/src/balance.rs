@@ -1,6 +1,11 @@
 //! Which endpoint gets a request.
 
-use crate::{Balancer, Dice, Endpoint};
+use std::net::IpAddr;
+
+use crate::{
+    Balancer, Dice, Endpoint,
+    hash::{hash_bytes, mix},
+};
 
 /// An endpoint that may be picked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -9,6 +14,8 @@ pub struct Candidate {
     pub endpoint: usize,
     /// Its share; at least 1.
     pub weight: u32,
+    /// Hash of its address.
+    key: u64,
 }
 
 /// The endpoints that may be picked, made ready for many picks.
@@ -30,6 +37,7 @@ impl Lot {
             .map(|(index, endpoint)| Candidate {
                 endpoint: index,
                 weight: endpoint.weight.max(1),
+                key: key_of(endpoint),
             })
             .collect();
         Self {
@@ -68,7 +76,10 @@ impl Lot {
                 *turn = turn.wrapping_add(1);
                 self.at(at)
             }
-            Balancer::Random => self.at(dice.roll(self.total_sides())),
+            // Without a hash by chance, as in Envoy.
+            Balancer::Random | Balancer::RingHash { .. } | Balancer::Maglev { .. } => {
+                self.at(dice.roll(self.total_sides()))
+            }
             Balancer::LeastRequest => {
                 let first = self.at(dice.roll(self.total_sides()));
                 let second = self.at(dice.roll(self.total_sides()));
@@ -80,6 +91,16 @@ impl Lot {
             }
         };
         Some(picked)
+    }
+
+    /// Index of the endpoint for a hash, by preference none of `avoid`; `None`: there is no healthy one (`UH`).
+    ///
+    /// Each endpoint scores for each hash, and the highest score wins (rendezvous hashing): when an endpoint goes, only
+    /// what it had moves, and it spreads over all others by their weights.
+    pub fn pick_by_hash(&self, hash: u64, avoid: &[usize]) -> Option<usize> {
+        let fresh = |candidate: &&Candidate| !avoid.contains(&candidate.endpoint);
+        let all = self.candidates.iter();
+        highest(hash, all.clone().filter(fresh)).or_else(|| highest(hash, all))
     }
 
     fn total_sides(&self) -> u32 {
@@ -103,6 +124,24 @@ impl Lot {
             }
         }
         self.candidates[0].endpoint
+    }
+}
+
+fn highest<'c>(hash: u64, candidates: impl Iterator<Item = &'c Candidate>) -> Option<usize> {
+    let scored = candidates.map(|candidate| {
+        // From 0 to 1, both ends out: 53 bits are what a float holds.
+        let place = ((mix(hash ^ candidate.key) >> 11) as f64 + 0.5) / (1u64 << 53) as f64;
+        (f64::from(candidate.weight) / -place.ln(), candidate.endpoint)
+    });
+    let best = scored.max_by(|a, b| a.0.total_cmp(&b.0));
+    best.map(|(_, endpoint)| endpoint)
+}
+
+fn key_of(endpoint: &Endpoint) -> u64 {
+    let port = endpoint.address.port().to_be_bytes();
+    match endpoint.address.ip() {
+        IpAddr::V4(address) => hash_bytes(&[&address.octets()[..], &port].concat()),
+        IpAddr::V6(address) => hash_bytes(&[&address.octets()[..], &port].concat()),
     }
 }
 
@@ -152,6 +191,34 @@ mod tests {
             });
             assert_eq!(pick, Some(want), "{first} {second}");
         }
+    }
+
+    #[test]
+    fn a_hash_keeps_its_endpoint_until_that_goes() {
+        let endpoint = |(port, weight): (u16, u32)| Endpoint {
+            address: ([127, 0, 0, 1], port).into(),
+            identity: vigla_model::PeerIdentity::default(),
+            mesh_tls: false,
+            weight,
+            healthy: true,
+        };
+        let four = [(1, 1), (2, 1), (3, 1), (4, 3)].map(endpoint);
+        let all = Lot::new(&four);
+        // The third has gone.
+        let fewer = Lot::new(&[four[0].clone(), four[1].clone(), four[3].clone()]);
+        let mut counts = [0; 4];
+        for hash in (0..6000u64).map(|number| hash_bytes(&number.to_be_bytes())) {
+            let picked = all.pick_by_hash(hash, &[]).unwrap();
+            counts[picked] += 1;
+            let after = [0, 1, 3][fewer.pick_by_hash(hash, &[]).unwrap()];
+            assert!(picked == after || picked == 2, "{picked} {after}");
+            let other = all.pick_by_hash(hash, &[picked]).unwrap();
+            assert_ne!(other, picked);
+        }
+        for (count, want) in counts.into_iter().zip([1000, 1000, 1000, 3000]) {
+            assert!((want - 150..want + 150).contains(&count), "{counts:?}");
+        }
+        assert_eq!(Lot::default().pick_by_hash(1, &[]), None);
     }
 
     #[test]

@@ -202,7 +202,7 @@ fn path_matches(wanted: &PathMatch, path: &str, ignore_case: bool) -> bool {
     }
 }
 
-fn string_matches(wanted: &StringMatch, value: &str) -> bool {
+pub(crate) fn string_matches(wanted: &StringMatch, value: &str) -> bool {
     match wanted {
         StringMatch::Exact(whole) => **whole == *value,
         StringMatch::Prefix(prefix) => value.starts_with(&**prefix),

@@ -6,10 +6,12 @@
 mod authorize;
 mod balance;
 mod chain;
+mod cors;
 mod decide;
 mod dice;
 mod edit;
 mod fault;
+mod hash;
 mod path;
 mod plan;
 mod redirect;
@@ -22,10 +24,12 @@ pub use authorize::{
 };
 pub use balance::{Candidate, Lot};
 pub use chain::{FirstBytes, find_chain};
+pub use cors::{CorsVerdict, judge_cors};
 pub use decide::{Decision, Matched, Mismatch, NoObserver, Observer, decide, pick_tcp};
 pub use dice::Dice;
 pub use edit::{HeaderStore, apply_edits};
 pub use fault::{FaultRoll, roll_fault};
+pub use hash::{Hashed, NewCookie, hash_request};
 pub use path::{normalize_path, rewrite_path};
 pub use plan::*;
 pub use redirect::redirect_location;

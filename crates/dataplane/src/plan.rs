@@ -3,6 +3,7 @@
 mod action;
 mod authorization;
 mod cluster;
+mod extra;
 mod listener;
 mod matching;
 mod route;
@@ -12,6 +13,7 @@ use std::{collections::BTreeMap, sync::Arc};
 pub use action::*;
 pub use authorization::*;
 pub use cluster::*;
+pub use extra::*;
 pub use listener::*;
 pub use matching::*;
 pub use route::*;

@@ -4,6 +4,7 @@ mod body;
 mod exchange;
 mod grpc;
 mod headers;
+mod mirror;
 mod preface;
 mod prepare;
 mod reply;

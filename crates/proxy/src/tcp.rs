@@ -65,7 +65,7 @@ pub(crate) async fn proxy<T: AsyncRead + AsyncWrite + Unpin>(
     match &cluster {
         _ if refused => (),
         None => outcome.flags = outcome.flags.with(ResponseFlag::NoCluster),
-        Some(cluster) => match cluster.pick(&worker.random, &[]) {
+        Some(cluster) => match cluster.pick(&worker.random, None, &[]) {
             None => outcome.flags = outcome.flags.with(ResponseFlag::NoHealthyUpstream),
             Some(picked) => match (cluster.acquire(Bound::Connections), cluster.busy(picked)) {
                 (Some(permit), Some(mark)) => {

@@ -15,7 +15,7 @@ use std::{
     time::Instant,
 };
 
-use vigla_dataplane::{Discovery, Endpoint, HttpVersion, Lot};
+use vigla_dataplane::{Balancer, Discovery, Endpoint, HttpVersion, Lot};
 
 use crate::{
     config::ClusterConfig,
@@ -100,13 +100,20 @@ impl ClusterState {
             .await
     }
 
-    /// Picks an endpoint, by preference none of `avoid`.
-    pub(crate) fn pick(&self, random: &Random, avoid: &[usize]) -> Option<usize> {
+    /// Picks an endpoint, by preference none of `avoid`; by the hash where the cluster asks for one.
+    pub(crate) fn pick(&self, random: &Random, hash: Option<u64>, avoid: &[usize]) -> Option<usize> {
         /// How often another endpoint is looked for, as Istio configures Envoy.
         const PICKS: usize = 5;
         self.leave_out_ejected();
         let alive = self.alive.borrow();
         let lot = alive.as_ref().map_or(&self.config.lot, |(_, lot)| lot);
+        let by_hash = matches!(
+            self.config.cluster.balancer,
+            Balancer::RingHash { .. } | Balancer::Maglev { .. }
+        );
+        if let Some(hash) = hash.filter(|_| by_hash) {
+            return lot.pick_by_hash(hash, avoid);
+        }
         let mut turn = self.turn.get();
         let mut pick = || {
             let busy = |endpoint: usize| self.endpoints[endpoint].in_flight.get();

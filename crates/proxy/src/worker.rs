@@ -63,6 +63,8 @@ pub(crate) struct Worker {
     /// How long a request's head may take.
     pub(crate) head_timeout: Duration,
     pub(crate) connections: Cell<usize>,
+    /// Copies of requests that are under way.
+    pub(crate) copies: Cell<usize>,
     tables: RefCell<HashMap<Arc<str>, Rc<Table>>>,
     clusters: RefCell<HashMap<Arc<str>, Rc<ClusterState>>>,
     listeners: RefCell<HashMap<Arc<str>, Rc<ListenerState>>>,
@@ -133,6 +135,7 @@ impl Worker {
             spans,
             head_timeout,
             connections: Cell::new(0),
+            copies: Cell::new(0),
             tables: RefCell::default(),
             clusters: RefCell::default(),
             listeners: RefCell::default(),

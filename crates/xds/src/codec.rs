@@ -7,6 +7,7 @@ pub(crate) mod access_log;
 pub(crate) mod action;
 pub(crate) mod cluster;
 pub(crate) mod endpoint;
+pub(crate) mod extra;
 pub(crate) mod headers;
 pub(crate) mod listener;
 pub(crate) mod matches;

@@ -118,6 +118,42 @@ pub(crate) fn routes() -> Vec<Route> {
             abort: Some((300_000, 500)),
             origin: origin("VirtualService", "spec.http[0].fault", Some(20)),
         }),
+        mirrors: vec![
+            Mirror {
+                cluster: "outside".into(),
+                share: 250_000,
+                origin: None,
+            },
+            Mirror {
+                cluster: "tcp".into(),
+                share: 1_000_000,
+                origin: origin("VirtualService", "spec.http[0].mirrors[1]", Some(21)),
+            },
+        ],
+        cors: Some(Arc::new(Cors {
+            allow_origins: vec![
+                StringMatch::Exact("https://shop.example".into()),
+                StringMatch::Regex(Pattern::new("https://.+").unwrap()),
+                StringMatch::Present,
+            ],
+            allow_methods: vec!["GET".into(), "PUT".into()],
+            allow_headers: vec!["x-user".into()],
+            expose_headers: Vec::new(),
+            max_age: Some(Duration::from_secs(86_400)),
+            allow_credentials: Some(false),
+            forward_unmatched: true,
+            origin: origin("VirtualService", "spec.http[0].corsPolicy", Some(22)),
+        })),
+        hash: vec![
+            HashKey::Header("x-user".into()),
+            HashKey::Cookie {
+                name: "session".into(),
+                path: "/".into(),
+                ttl: Some(Duration::ZERO),
+            },
+            HashKey::SourceIp,
+            HashKey::Query("user".into()),
+        ],
     };
     let single = Forward {
         clusters: vec![weighted("v3", 7, HeaderEdits::default())],
@@ -495,8 +531,14 @@ pub(crate) fn plan(base: u16) -> Plan {
             )
         },
         cluster(&outbound(""), Discovery::Eds, mesh(true), Protocol::Http),
-        cluster(&outbound("v1"), Discovery::Eds, mesh(false), Protocol::Grpc),
-        cluster(&outbound("v2"), Discovery::Eds, UpstreamTls::None, Protocol::Http),
+        Cluster {
+            balancer: Balancer::RingHash { entries: Some(2048) },
+            ..cluster(&outbound("v1"), Discovery::Eds, mesh(false), Protocol::Grpc)
+        },
+        Cluster {
+            balancer: Balancer::Maglev { entries: Some(65_537) },
+            ..cluster(&outbound("v2"), Discovery::Eds, UpstreamTls::None, Protocol::Http)
+        },
         cluster(
             &app,
             Discovery::Static(vec![unknown]),

@@ -4,11 +4,12 @@ use std::{sync::Arc, time::Duration};
 
 use vigla_config::{HttpRule, Redirect as Written, Retries, Rewrite, VirtualService, WeightedDestination};
 use vigla_dataplane::{
-    Fault, Forward, PathRewrite, Pattern, Redirect, RedirectPath, Retry, RouteAction, WeightedCluster,
+    Fault, Forward, HashKey, PathRewrite, Pattern, Redirect, RedirectPath, Retry, RouteAction,
+    WeightedCluster,
 };
 use vigla_model::Fqdn;
 
-use super::{Scene, headers};
+use super::{Scene, extra, hash, headers};
 use crate::{context::Context, names, table};
 
 /// Istio's conditions when none are written.
@@ -62,15 +63,23 @@ fn forward(
     let only = written.len() == 1;
     let mut clusters = Vec::new();
     let mut hosts: Vec<Fqdn> = Vec::new();
+    let mut keys = Vec::new();
     for &entry in &written {
         let weight = if only { 100 } else { entry.weight().unwrap_or(0) };
         if weight == 0 {
             continue;
         }
-        let Some((cluster, host, own_authority)) = weighted(context, rule, entry, weight, scene) else {
+        let Some(Weighted {
+            cluster,
+            host,
+            authority: own_authority,
+            key,
+        }) = weighted(context, rule, entry, weight, scene)
+        else {
             continue;
         };
         clusters.push(cluster);
+        keys.extend(key.filter(|key| !keys.contains(key)));
         if !hosts.contains(&host) {
             hosts.push(host);
         }
@@ -102,8 +111,20 @@ fn forward(
         path: path_rewrite(context, rule, http),
         authority,
         fault: fault(rule, http),
+        mirrors: extra::mirrors(context, rule, http, scene),
+        cors: extra::cors(context, rule, http),
+        hash: keys,
     };
     Some((forward, service))
+}
+
+/// One destination as the plan has it, and what it says of the whole rule.
+struct Weighted {
+    cluster: WeightedCluster,
+    host: Fqdn,
+    /// The request's new authority.
+    authority: Option<Arc<str>>,
+    key: Option<HashKey>,
 }
 
 fn weighted(
@@ -112,7 +133,7 @@ fn weighted(
     entry: WeightedDestination<'_>,
     weight: u32,
     scene: &Scene<'_>,
-) -> Option<(WeightedCluster, Fqdn, Option<Arc<str>>)> {
+) -> Option<Weighted> {
     let Some((destination, host)) = entry.destination().and_then(|found| Some((found, found.host()?))) else {
         context.problem(
             rule.origin(entry.node()),
@@ -122,6 +143,7 @@ fn weighted(
     };
     let host = table::destination_host(context, rule, host);
     let port = table::port_of(context.mesh.any_service(&host), destination.port(), scene.port);
+    let key = hash::key(context, &host, port, destination.subset());
     let edits = headers::build(entry.headers());
     let cluster = WeightedCluster {
         cluster: names::cluster(port, destination.subset(), host.as_str()),
@@ -131,7 +153,12 @@ fn weighted(
         // The narrowest field that chose the cluster.
         origin: Some(rule.origin(destination.field("subset").unwrap_or(destination.node()))),
     };
-    Some((cluster, host, edits.authority))
+    Some(Weighted {
+        cluster,
+        host,
+        authority: edits.authority,
+        key,
+    })
 }
 
 fn path_rewrite(

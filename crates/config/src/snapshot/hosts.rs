@@ -6,8 +6,8 @@ use vigla_model::{Fqdn, Labels, Namespace, SubsetName};
 
 use super::Snapshot;
 use crate::{
-    ClientTls, ConnectionPoolSettings, DestinationRule, Node, Object, OutlierDetection, Subset, TlsMode,
-    TrafficPolicy, VirtualService,
+    ClientTls, ConnectionPoolSettings, DestinationRule, LoadBalancer, Node, Object, OutlierDetection, Subset,
+    TlsMode, TrafficPolicy, VirtualService,
     view::{meets, names_gateway},
 };
 
@@ -272,16 +272,13 @@ impl<'a> DestinationPolicy<'a> {
         layers
     }
 
-    /// `loadBalancer.simple` in effect, with the rule and the place.
-    pub fn balancer(
+    /// `loadBalancer` in effect, with the rule. The whole of it comes from one place, as in Istio.
+    pub fn load_balancer(
         &self,
         port: u16,
         subset: Option<&str>,
-    ) -> Option<(&'a str, DestinationRule<'a>, Node<'a>)> {
-        self.layers(port, subset).into_iter().find_map(|(rule, policy)| {
-            let (word, node) = policy.balancer()?;
-            Some((word, rule, node))
-        })
+    ) -> Option<(DestinationRule<'a>, LoadBalancer<'a>)> {
+        self.find(port, subset, TrafficPolicy::load_balancer)
     }
 
     /// `tls.mode` in effect, with the rule and the place; `None`: the mesh decides (auto mTLS).

@@ -4,7 +4,7 @@ use std::fmt;
 
 use vigla_model::{Labels, Namespace, Origin};
 
-use super::{ClientTls, ConnectionPoolSettings, NETWORKING, OutlierDetection, export_to, is_kind, selector};
+use super::{ClientTls, ConnectionPoolSettings, LoadBalancer, NETWORKING, OutlierDetection, export_to, is_kind, selector};
 use crate::{Node, Object};
 
 /// A DestinationRule.
@@ -134,10 +134,9 @@ impl<'a> TrafficPolicy<'a> {
             .map(TrafficPolicy)
     }
 
-    /// `loadBalancer.simple`, with its place.
-    pub fn balancer(self) -> Option<(&'a str, Node<'a>)> {
-        let node = self.0.get("loadBalancer")?.get("simple")?;
-        Some((node.text()?, node))
+    /// `loadBalancer`.
+    pub fn load_balancer(self) -> Option<LoadBalancer<'a>> {
+        self.field("loadBalancer").map(LoadBalancer::of)
     }
 
     /// `tls.mode`, with its place. An unknown word is `None`.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    DirectResponse, Fault, Headers, Redirect, Retries, Rewrite,
+    CorsPolicy, DirectResponse, Fault, Headers, Percent, Redirect, Retries, Rewrite,
     part::{part, strings},
 };
 use crate::Node;
@@ -80,11 +80,73 @@ impl<'a> HttpRule<'a> {
         self.field("headers").map(Headers::of)
     }
 
+    /// Who gets copies of requests: `mirrors`, and the older `mirror` with its share beside it.
+    pub fn mirrors(self) -> impl Iterator<Item = Mirror<'a>> {
+        let old = self.field("mirror").map(|node| Mirror {
+            node,
+            destination: Destination(node),
+            share: self.share_of_mirror(),
+        });
+        let new = self.field("mirrors").into_iter().flat_map(Node::items);
+        let new = new.filter_map(|node| {
+            Some(Mirror {
+                node,
+                destination: Destination(node.get("destination")?),
+                share: share(node.get("percentage")),
+            })
+        });
+        old.into_iter().chain(new)
+    }
+
+    fn share_of_mirror(self) -> Percent {
+        let percentage = self.field("mirrorPercentage");
+        match self.field("mirrorPercent").and_then(Node::as_f64) {
+            Some(percent) if percentage.is_none() => Percent::of_hundred(percent),
+            _ => share(percentage),
+        }
+    }
+
+    /// What browsers are told.
+    pub fn cors(self) -> Option<CorsPolicy<'a>> {
+        self.field("corsPolicy").map(CorsPolicy::of)
+    }
+
     /// The VirtualService that has the routes: namespace, when one is written, and name.
     pub fn delegate(self) -> Option<(Option<&'a str>, &'a str)> {
         let node = self.field("delegate")?;
         let text = |key: &str| node.get(key).and_then(Node::text);
         Some((text("namespace"), text("name")?))
+    }
+}
+
+/// A `percentage`; all when none is written.
+fn share(node: Option<Node<'_>>) -> Percent {
+    let value = node.map(|node| node.get("value").and_then(Node::as_f64).unwrap_or(0.0));
+    Percent::of_hundred(value.unwrap_or(100.0))
+}
+
+/// Who gets copies of requests.
+#[derive(Debug, Clone, Copy)]
+pub struct Mirror<'a> {
+    node: Node<'a>,
+    destination: Destination<'a>,
+    share: Percent,
+}
+
+impl<'a> Mirror<'a> {
+    /// The part of the text.
+    pub fn node(self) -> Node<'a> {
+        self.node
+    }
+
+    /// Where copies go.
+    pub fn destination(self) -> Destination<'a> {
+        self.destination
+    }
+
+    /// Of how many requests.
+    pub fn share(self) -> Percent {
+        self.share
     }
 }
 

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use vigla_model::Origin;
 
-use super::Pattern;
+use super::{Cors, HashKey, Mirror, Pattern};
 
 /// What a route does.
 #[derive(Debug, Clone, PartialEq)]
@@ -41,6 +41,13 @@ pub struct Forward {
     pub authority: Option<Arc<str>>,
     /// Faults to inject.
     pub fault: Option<Fault>,
+    /// Copies for others.
+    pub mirrors: Vec<Mirror>,
+    /// What browsers are told.
+    pub cors: Option<Arc<Cors>>,
+    /// By what clusters pick an endpoint whose balancer is [`Balancer::RingHash`](super::Balancer::RingHash) or
+    /// [`Balancer::Maglev`](super::Balancer::Maglev).
+    pub hash: Vec<HashKey>,
 }
 
 /// One destination of a route.

@@ -84,6 +84,18 @@ pub enum Balancer {
     RoundRobin,
     /// By chance.
     Random,
+    /// By the hash of the request ([`Forward::hash`](crate::Forward::hash)), by chance without one. `vigla-proxy` picks
+    /// the endpoint that scores highest for the hash, which moves the fewest keys when endpoints come and go; so the
+    /// sizes of Envoy's tables say nothing to it.
+    RingHash {
+        /// Least entries of Envoy's ring; `None`: its default.
+        entries: Option<u32>,
+    },
+    /// The same by Envoy's other table.
+    Maglev {
+        /// Its entries, a prime number; `None`: its default.
+        entries: Option<u32>,
+    },
 }
 
 /// Bounds of a cluster for one proxy. What is over a bound is refused with 503 and flag `UO`; `None`: no bound.

@@ -8,11 +8,11 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response, Uri, Version, header, request, uri::PathAndQuery};
+use http::{HeaderMap, HeaderValue, Request, Response, Uri, Version, header, request, uri::PathAndQuery};
 use hyper::body::{Body, Incoming};
 use vigla_dataplane::{
-    DENIED_BODY, Decision, Direction, Forward, Matched, NoObserver, RequestHead, RouteAction, Tracing,
-    authorize, decide, redirect_location, roll_fault,
+    CorsVerdict, DENIED_BODY, Decision, Direction, Forward, Hashed, Matched, NoObserver, RequestHead,
+    RouteAction, Tracing, authorize, decide, hash_request, judge_cors, redirect_location, roll_fault,
 };
 use vigla_model::{Protocol, ResponseFlag};
 
@@ -20,6 +20,7 @@ use super::{
     body::{RequestBody, ResponseBody},
     grpc::{self, is_grpc},
     headers::{Headers, REQUEST_ID, UPSTREAM_TIME, join_cookies, remove_hop_by_hop},
+    mirror,
     prepare::{edit, name_caller, normalize, prepare_request},
     reply::{self, respond},
     send::{Sending, Sent},
@@ -133,7 +134,33 @@ pub(crate) async fn exchange(
             return Ok(response);
         }
     };
-    Ok(forward_request(&downstream, &matched, forward, parts, body, record).await)
+    let for_browser = forward.cors.as_ref().map(|policy| judge_cors(policy, &head));
+    let allowed = match for_browser {
+        Some(CorsVerdict::Answer(headers)) => {
+            record.details = Some(Cow::Borrowed("cors_response"));
+            let mut response = respond(200, Bytes::new(), record);
+            add(headers, response.headers_mut());
+            return Ok(response);
+        }
+        Some(CorsVerdict::Allow(headers)) => headers,
+        Some(CorsVerdict::Silent) | None => Vec::new(),
+    };
+    let hashed = match forward.hash.as_slice() {
+        [] => Hashed::default(),
+        keys => hash_request(keys, &head, downstream.remote_address.ip(), &mut dice),
+    };
+    let mut response = forward_request(&downstream, &matched, forward, parts, body, hashed, record).await;
+    add(allowed, response.headers_mut());
+    Ok(response)
+}
+
+/// Puts headers in place of those that are there.
+fn add(added: Vec<(&'static str, String)>, headers: &mut HeaderMap) {
+    for (name, value) in added {
+        if let Ok(value) = HeaderValue::try_from(value) {
+            headers.insert(name, value);
+        }
+    }
 }
 
 /// Writes down what the log needs before the request is changed.
@@ -190,6 +217,7 @@ async fn forward_request(
     forward: &Forward,
     mut parts: request::Parts,
     body: Incoming,
+    hashed: Hashed,
     mut record: Box<Record>,
 ) -> Response<ResponseBody> {
     let worker = &downstream.worker;
@@ -224,9 +252,12 @@ async fn forward_request(
 
     if !body.is_end_stream() {
         let retry = forward.retry.as_ref().filter(|retry| retry.attempts > 0);
-        let keep = retry.map(|retry| retry.body_limit as usize);
+        let for_retry = retry.map(|retry| retry.body_limit as usize);
+        let for_copies = (!forward.mirrors.is_empty()).then_some(mirror::BODY_LIMIT);
+        let keep = for_retry.max(for_copies);
         record.request_body = Some(RequestBody::new(body, keep, record.protocol));
     }
+    mirror::send_copies(downstream, forward, &parts, record.request_body.as_ref());
     let timeout = forward.timeout.filter(|timeout| !timeout.is_zero());
     let timeout = match record.protocol {
         // The caller's own deadline, at most the route's.
@@ -240,6 +271,7 @@ async fn forward_request(
         downstream,
         cluster: &cluster,
         retry: forward.retry.as_ref(),
+        hash: hashed.hash,
     };
     let sent = match timeout {
         None => sending.run(parts, &mut record).await,
@@ -265,6 +297,11 @@ async fn forward_request(
             remove_hop_by_hop(&mut parts.headers);
             let millis = u64::try_from(waited.as_millis()).unwrap_or(u64::MAX);
             parts.headers.insert(UPSTREAM_TIME, HeaderValue::from(millis));
+            for cookie in &hashed.cookies {
+                if let Ok(cookie) = HeaderValue::try_from(cookie.header()) {
+                    parts.headers.append(header::SET_COOKIE, cookie);
+                }
+            }
             edit(&destination.response_headers, &mut parts.headers);
             edit(&matched.route.response_headers, &mut parts.headers);
             parts.version = if record.is_http2 {

@@ -1,6 +1,6 @@
 //! Sending a request on: endpoint, connection, tries.
 
-use std::{borrow::Cow, rc::Rc, time::Duration};
+use std::{borrow::Cow, net::SocketAddr, rc::Rc, time::Duration};
 
 use http::{
     Request, Response, Uri, Version, header, request,
@@ -17,9 +17,10 @@ use super::{
     reply::{self, Reply},
 };
 use crate::{
+    config::ClusterConfig,
     downstream::Downstream,
     record::Record,
-    upstream::{Bound, Busy, ClusterState, ConnectError, Connection, Sender, TryEnd},
+    upstream::{Bound, Busy, ClusterState, ConnectError, Connection, EndpointState, Sender, TryEnd},
 };
 
 /// Envoy waits up to 25 ms before the first retry, and doubles that up to 250 ms.
@@ -33,6 +34,8 @@ pub(crate) struct Sending<'a> {
     pub(crate) downstream: &'a Rc<Downstream>,
     pub(crate) cluster: &'a Rc<ClusterState>,
     pub(crate) retry: Option<&'a Retry>,
+    /// By what an endpoint is picked, where the cluster asks for it.
+    pub(crate) hash: Option<u64>,
 }
 
 /// How it went.
@@ -83,7 +86,7 @@ impl Sending<'_> {
         let mut retrying = None;
         loop {
             let random = &self.downstream.worker.random;
-            let Some(picked) = self.cluster.pick(random, &tried) else {
+            let Some(picked) = self.cluster.pick(random, self.hash, &tried) else {
                 return Sent::Reply(reply::NO_ENDPOINT);
             };
             // The head is needed again when there may be another try.
@@ -209,45 +212,68 @@ impl Sending<'_> {
     ) -> Result<(Response<Incoming>, Lease), Failed> {
         let endpoint = Rc::clone(busy.endpoint());
         record.start_try(&mut parts.headers);
-        if self.downstream.direction != Direction::Inbound {
-            match &self.downstream.peer_header {
-                // A sidecar that sees no certificate is told who calls.
-                Some(name) if endpoint.has_sidecar && !endpoint.is_tls() => {
-                    drop(parts.headers.insert(PEER, name.clone()));
-                }
-                _ => drop(parts.headers.remove(PEER)),
-            }
-        }
+        fit(&mut parts, &endpoint, self.downstream);
         let body = match &record.request_body {
             Some(body) => body.next_try(),
             None => UpstreamBody::Empty,
         };
-        if endpoint.is_http2() {
-            make_http2(&mut parts, endpoint.is_tls());
-        } else {
-            parts.version = Version::HTTP_11;
+        let request = Request::from_parts(parts, body);
+        let config = &self.cluster.config;
+        match send_to(&endpoint, config, request, |local| record.upstream_local = local).await {
+            Ok((response, connection)) => Ok((response, Lease { connection, busy })),
+            Err(Unsent::NotConnected(error)) => Err(connect_failed(error, record)),
+            Err(Unsent::Failed(error)) => Err(send_failed(&error, record)),
         }
-        let mut request = Request::from_parts(parts, body);
-        for stale in 0.. {
-            let mut connection = endpoint
-                .connection(&self.cluster.config)
-                .await
-                .map_err(|error| connect_failed(error, record))?;
-            record.upstream_local = connection.local_address;
-            let sent = match &mut connection.sender {
-                Sender::Http1(sender) => sender.try_send_request(request).await,
-                Sender::Http2(sender, _) => sender.try_send_request(request).await,
-            };
-            match sent {
-                Ok(response) => return Ok((response, Lease { connection, busy })),
-                Err(mut error) => match error.take_message() {
-                    // The endpoint had closed an idle connection: nothing was sent, so nothing is lost.
-                    Some(unsent) if connection.reused && stale < MAX_STALE => request = unsent,
-                    _ => return Err(send_failed(error.error(), record)),
-                },
+    }
+}
+
+/// Why a request brought no answer.
+pub(super) enum Unsent {
+    NotConnected(ConnectError),
+    Failed(hyper::Error),
+}
+
+/// Sends a request to an endpoint. Tells our end's address of each connection that is tried.
+pub(super) async fn send_to(
+    endpoint: &EndpointState,
+    config: &ClusterConfig,
+    mut request: Request<UpstreamBody>,
+    mut on_connection: impl FnMut(Option<SocketAddr>),
+) -> Result<(Response<Incoming>, Connection), Unsent> {
+    for stale in 0.. {
+        let mut connection = endpoint.connection(config).await.map_err(Unsent::NotConnected)?;
+        on_connection(connection.local_address);
+        let sent = match &mut connection.sender {
+            Sender::Http1(sender) => sender.try_send_request(request).await,
+            Sender::Http2(sender, _) => sender.try_send_request(request).await,
+        };
+        match sent {
+            Ok(response) => return Ok((response, connection)),
+            Err(mut error) => match error.take_message() {
+                // The endpoint had closed an idle connection: nothing was sent, so nothing is lost.
+                Some(unsent) if connection.reused && stale < MAX_STALE => request = unsent,
+                _ => return Err(Unsent::Failed(error.into_error())),
+            },
+        }
+    }
+    unreachable!("the loop ends by returning")
+}
+
+/// Makes a head fit for an endpoint: its version of HTTP, and who calls where no certificate tells.
+pub(super) fn fit(parts: &mut request::Parts, endpoint: &EndpointState, downstream: &Downstream) {
+    if downstream.direction != Direction::Inbound {
+        match &downstream.peer_header {
+            // A sidecar that sees no certificate is told who calls.
+            Some(name) if endpoint.has_sidecar && !endpoint.is_tls() => {
+                drop(parts.headers.insert(PEER, name.clone()));
             }
+            _ => drop(parts.headers.remove(PEER)),
         }
-        unreachable!("the loop ends by returning")
+    }
+    if endpoint.is_http2() {
+        make_http2(parts, endpoint.is_tls());
+    } else {
+        parts.version = Version::HTTP_11;
     }
 }
 

@@ -34,7 +34,7 @@ use vigla_dataplane::{
 };
 
 use super::{
-    Reason, headers, matches,
+    Reason, extra, headers, matches,
     metadata::{self, Fields},
     number, pack, read_duration, required, unpack, write_duration,
 };
@@ -87,6 +87,8 @@ pub(crate) fn write_forward(forward: &Forward) -> Message {
         regex_rewrite,
         timeout: Some(write_duration(forward.timeout.unwrap_or(Duration::ZERO))),
         retry_policy: forward.retry.as_ref().map(write_retry),
+        request_mirror_policies: forward.mirrors.iter().map(extra::write_mirror).collect(),
+        hash_policy: forward.hash.iter().map(extra::write_hash).collect(),
         host_rewrite_specifier: forward
             .authority
             .as_ref()
@@ -104,6 +106,8 @@ pub(crate) fn read_forward(message: &Message) -> Result<Forward, Reason> {
         timeout: message.timeout,
         retry_policy: message.retry_policy.clone(),
         host_rewrite_specifier: message.host_rewrite_specifier.clone(),
+        request_mirror_policies: message.request_mirror_policies.clone(),
+        hash_policy: message.hash_policy.clone(),
         ..Message::default()
     };
     if known != *message {
@@ -127,7 +131,7 @@ pub(crate) fn read_forward(message: &Message) -> Result<Forward, Reason> {
     if clusters.is_empty() {
         return Err("there is no cluster".to_owned());
     }
-    Ok(Forward {
+    let mut forward = Forward {
         clusters,
         timeout: match &message.timeout {
             Some(timeout) => Some(read_duration(timeout)?).filter(|timeout| !timeout.is_zero()),
@@ -147,8 +151,14 @@ pub(crate) fn read_forward(message: &Message) -> Result<Forward, Reason> {
             Some(_) => return Err("the authority is rewritten in a way that is not supported".to_owned()),
             None => None,
         },
-        fault: None, // Stands beside the action.
-    })
+        // Stand beside the action.
+        fault: None,
+        cors: None,
+        mirrors: Vec::new(),
+        hash: Vec::new(),
+    };
+    extra::read(message, &mut forward)?;
+    Ok(forward)
 }
 
 fn write_weighted(cluster: &WeightedCluster) -> ClusterWeight {
@@ -356,20 +366,20 @@ pub(crate) fn read_fault(any: &Any) -> Result<Fault, Reason> {
     })
 }
 
-fn millionths(share: u32) -> FractionalPercent {
+pub(super) fn millionths(share: u32) -> FractionalPercent {
     FractionalPercent {
         numerator: share,
         denominator: DenominatorType::Million.into(),
     }
 }
 
-fn read_millionths(share: Option<FractionalPercent>) -> Result<u32, Reason> {
-    let share = required(share, "the fault's share")?;
+pub(super) fn read_millionths(share: Option<FractionalPercent>) -> Result<u32, Reason> {
+    let share = required(share, "the share")?;
     let factor = match DenominatorType::try_from(share.denominator) {
         Ok(DenominatorType::Hundred) => 10_000,
         Ok(DenominatorType::TenThousand) => 100,
         Ok(DenominatorType::Million) => 1,
-        Err(_) => return Err("the fault's share has an unknown denominator".to_owned()),
+        Err(_) => return Err("the share has an unknown denominator".to_owned()),
     };
     Ok(share.numerator.saturating_mul(factor))
 }

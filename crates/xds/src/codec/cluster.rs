@@ -4,13 +4,14 @@ mod policy;
 
 use std::collections::HashMap;
 
+use envoy_types::pb::google::protobuf::UInt64Value;
 use envoy_types::pb::envoy::{
     config::{
         cluster::v3::{
             Cluster as Message,
             cluster::{
                 ClusterDiscoveryType, CommonLbConfig, DiscoveryType, DnsLookupFamily, EdsClusterConfig,
-                LbPolicy, TransportSocketMatch,
+                LbConfig, LbPolicy, MaglevLbConfig, RingHashLbConfig, TransportSocketMatch,
             },
         },
         core::v3::{Http1ProtocolOptions, Http2ProtocolOptions},
@@ -92,8 +93,11 @@ pub(crate) fn write(cluster: &Cluster) -> Message {
             Balancer::LeastRequest => LbPolicy::LeastRequest,
             Balancer::RoundRobin => LbPolicy::RoundRobin,
             Balancer::Random => LbPolicy::Random,
+            Balancer::RingHash { .. } => LbPolicy::RingHash,
+            Balancer::Maglev { .. } => LbPolicy::Maglev,
         }
         .into(),
+        lb_config: write_table(cluster.balancer),
         connect_timeout: Some(write_duration(cluster.connect_timeout)),
         transport_socket,
         transport_socket_matches,
@@ -144,6 +148,12 @@ pub(crate) fn read(message: &Message) -> Result<Cluster, Reason> {
             Ok(LbPolicy::ClusterProvided) if is_passthrough => Balancer::LeastRequest,
             Ok(LbPolicy::RoundRobin) => Balancer::RoundRobin,
             Ok(LbPolicy::Random) => Balancer::Random,
+            Ok(LbPolicy::RingHash) => Balancer::RingHash {
+                entries: read_table(message)?,
+            },
+            Ok(LbPolicy::Maglev) => Balancer::Maglev {
+                entries: read_table(message)?,
+            },
             _ => return Err("endpoints are picked in a way that is not supported".to_owned()),
         },
         connect_timeout: match &message.connect_timeout {
@@ -167,6 +177,33 @@ pub(crate) fn read(message: &Message) -> Result<Cluster, Reason> {
         http: read_http_version(options.as_ref()),
         origin: metadata::read_origin(metadata),
     })
+}
+
+fn write_table(balancer: Balancer) -> Option<LbConfig> {
+    let entries = |entries: u32| Some(UInt64Value { value: entries.into() });
+    match balancer {
+        Balancer::RingHash {
+            entries: Some(least), ..
+        } => Some(LbConfig::RingHashLbConfig(RingHashLbConfig {
+            minimum_ring_size: entries(least),
+            ..RingHashLbConfig::default()
+        })),
+        Balancer::Maglev { entries: Some(size) } => Some(LbConfig::MaglevLbConfig(MaglevLbConfig {
+            table_size: entries(size),
+        })),
+        _ => None,
+    }
+}
+
+fn read_table(message: &Message) -> Result<Option<u32>, Reason> {
+    let entries = match &message.lb_config {
+        Some(LbConfig::RingHashLbConfig(ring)) => ring.minimum_ring_size,
+        Some(LbConfig::MaglevLbConfig(maglev)) => maglev.table_size,
+        None => None,
+        Some(_) => return Err("endpoints are picked in a way that is not supported".to_owned()),
+    };
+    let small = |entries: UInt64Value| u32::try_from(entries.value).map_err(|_| "a table is too large".to_owned());
+    entries.map(small).transpose()
 }
 
 fn of_type(kind: DiscoveryType) -> ClusterDiscoveryType {

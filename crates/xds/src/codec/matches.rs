@@ -11,6 +11,9 @@ use vigla_dataplane::{HeaderMatch, PathMatch, Pattern, QueryMatch, RouteMatch, S
 
 use super::{Reason, flag, required};
 
+/// The expression that every text matches.
+const ANYTHING: &str = ".*";
+
 pub(crate) fn write(matches: &RouteMatch) -> Message {
     Message {
         path_specifier: Some(match &matches.path {
@@ -135,6 +138,25 @@ fn read_query(matcher: &QueryParameterMatcher) -> Result<QueryMatch, Reason> {
         name: matcher.name.as_str().into(),
         value,
     })
+}
+
+/// A text that must be there anyhow; "any value" is the expression for all.
+pub(crate) fn write_text(value: &StringMatch) -> StringMatcher {
+    write_string(value).unwrap_or_else(|| StringMatcher {
+        match_pattern: Some(MatchPattern::SafeRegex(RegexMatcher {
+            regex: ANYTHING.to_owned(),
+            ..RegexMatcher::default()
+        })),
+        ..StringMatcher::default()
+    })
+}
+
+/// Reads it back.
+pub(crate) fn read_text(matcher: &StringMatcher) -> Result<StringMatch, Reason> {
+    match &matcher.match_pattern {
+        Some(MatchPattern::SafeRegex(pattern)) if pattern.regex == ANYTHING => Ok(StringMatch::Present),
+        _ => read_string(matcher),
+    }
 }
 
 /// `None` for "any value". Every text starts with the empty prefix, which Envoy refuses to match by.

@@ -10,6 +10,7 @@ use envoy_types::pb::{
         },
         extensions::filters::{
             http::{
+                cors::v3::Cors as CorsFilter,
                 dynamic_forward_proxy::v3::FilterConfig as ForwardProxy,
                 fault::v3::HttpFault,
                 header_mutation::v3::{HeaderMutation as HeaderMutationFilter, Mutations},
@@ -132,6 +133,7 @@ fn write_http(
     let authorization = chain.authorization.iter();
     let rules = authorization.flat_map(|authorization| rbac::write_http(authorization));
     http_filters.extend(rules.map(|rules| http_filter(rbac::HTTP_FILTER, pack(&rules))));
+    http_filters.push(http_filter(route::CORS_FILTER, pack(&CorsFilter::default())));
     http_filters.push(http_filter(route::FAULT_FILTER, pack(&HttpFault::default())));
     if listener.direction == Direction::Outbound {
         http_filters.push(http_filter(passthrough::FILTER, pack(&passthrough::filter())));
@@ -163,6 +165,7 @@ fn write_http(
 fn read_http(manager: HttpConnectionManager, read: &mut Read) -> Result<(), Reason> {
     let known = [
         HttpFault::type_url(),
+        CorsFilter::type_url(),
         ForwardProxy::type_url(),
         Router::type_url(),
     ];

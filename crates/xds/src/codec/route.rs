@@ -1,6 +1,6 @@
 //! Route tables, virtual hosts, routes.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use envoy_types::pb::{
     envoy::config::route::v3::{
@@ -11,13 +11,15 @@ use envoy_types::pb::{
 use vigla_dataplane::{Route, RouteAction, RouteTable, VirtualHost};
 
 use super::{
-    Reason, action, flag, headers, matches,
+    Reason, action, extra, flag, headers, matches,
     metadata::{self, Fields},
     required,
 };
 
 /// Name of Envoy's fault filter: routes carry faults under it.
 pub(crate) const FAULT_FILTER: &str = "envoy.filters.http.fault";
+/// Name of Envoy's filter that answers browsers: routes carry their rules under it.
+pub(crate) const CORS_FILTER: &str = "envoy.filters.http.cors";
 
 pub(crate) fn write(table: &RouteTable) -> RouteConfiguration {
     RouteConfiguration {
@@ -67,11 +69,19 @@ fn read_host(message: &HostMessage) -> Result<VirtualHost, Reason> {
 
 fn write_route(route: &Route) -> Message {
     let mut typed_per_filter_config = HashMap::new();
+    let mut metadata = metadata::write(
+        Fields::default().service(route.service.as_ref()),
+        route.origin.as_ref(),
+    );
     let action = match &route.action {
         RouteAction::Forward(forward) => {
             if let Some(fault) = &forward.fault {
                 typed_per_filter_config.insert(FAULT_FILTER.to_owned(), action::write_fault(fault));
             }
+            if let Some(cors) = &forward.cors {
+                typed_per_filter_config.insert(CORS_FILTER.to_owned(), extra::write_cors(cors));
+            }
+            metadata = extra::write_origins(metadata, forward);
             Action::Route(action::write_forward(forward))
         }
         RouteAction::Redirect(redirect) => Action::Redirect(action::write_redirect(redirect)),
@@ -86,10 +96,7 @@ fn write_route(route: &Route) -> Message {
     Message {
         name: route.name.to_string(),
         r#match: Some(matches::write(&route.matches)),
-        metadata: metadata::write(
-            Fields::default().service(route.service.as_ref()),
-            route.origin.as_ref(),
-        ),
+        metadata,
         action: Some(action),
         typed_per_filter_config,
         request_headers_to_add,
@@ -107,7 +114,7 @@ fn read_route(message: &Message) -> Result<Route, Reason> {
     if let Some(filter) = message
         .typed_per_filter_config
         .keys()
-        .find(|name| *name != FAULT_FILTER)
+        .find(|name| *name != FAULT_FILTER && *name != CORS_FILTER)
     {
         return Err(format!(
             "has settings of the filter `{filter}`, which is not supported"
@@ -118,6 +125,9 @@ fn read_route(message: &Message) -> Result<Route, Reason> {
         Action::Route(route) => {
             let mut forward = action::read_forward(route)?;
             forward.fault = fault.map(action::read_fault).transpose()?;
+            let cors = message.typed_per_filter_config.get(CORS_FILTER);
+            forward.cors = cors.map(extra::read_cors).transpose()?.map(Arc::new);
+            extra::read_origins(message.metadata.as_ref(), &mut forward);
             if let (Some(retry), Some(limit)) = (&mut forward.retry, &message.request_body_buffer_limit) {
                 retry.body_limit = u32::try_from(limit.value).unwrap_or(u32::MAX);
             }

@@ -194,6 +194,7 @@ fn forward() -> impl Strategy<Value = RouteAction> {
             path,
             authority,
             fault,
+            ..Forward::default()
         })
     })
 }

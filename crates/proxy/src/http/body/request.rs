@@ -38,7 +38,7 @@ pub(crate) struct RequestBody {
 
 /// A frame that may be needed again.
 #[derive(Clone)]
-enum Kept {
+pub(crate) enum Kept {
     Data(Bytes),
     Trailers(HeaderMap),
 }
@@ -99,6 +99,17 @@ impl RequestBody {
     /// Whether it can be sent once more.
     pub(crate) fn can_replay(&self) -> bool {
         self.kept.borrow().is_some() && !self.broken.get()
+    }
+
+    /// A copy of the whole body, once its last byte has come; `None` when it was too long to be kept, or broke off.
+    pub(crate) fn copy(&self) -> Option<UpstreamBody> {
+        let is_whole = self.ended_at.get().is_some() && !self.broken.get();
+        let kept = self.kept.borrow();
+        let frames = kept.as_ref().filter(|_| is_whole)?;
+        Some(UpstreamBody::Copy {
+            left: self.kept_bytes.get(),
+            frames: frames.clone().into_iter(),
+        })
     }
 
     /// The body for the next try.
@@ -200,6 +211,12 @@ pub(crate) enum UpstreamBody {
         number: u32,
         at: usize,
     },
+    /// A copy of it, for somebody else.
+    Copy {
+        frames: std::vec::IntoIter<Kept>,
+        /// Bytes that are still to come.
+        left: usize,
+    },
 }
 
 impl Body for UpstreamBody {
@@ -216,6 +233,13 @@ impl Body for UpstreamBody {
                 Poll::Ready(Some(Err(BodyError::Superseded)))
             }
             Self::Stream { body, at, .. } => body.poll(cx, at),
+            Self::Copy { frames, left } => {
+                let next = frames.next();
+                if let Some(Kept::Data(bytes)) = &next {
+                    *left -= bytes.len();
+                }
+                Poll::Ready(next.map(|kept| Ok(kept.into())))
+            }
         }
     }
 
@@ -225,6 +249,7 @@ impl Body for UpstreamBody {
         match self {
             Self::Empty => true,
             Self::Stream { body, number, at } => *number == body.current_try.get() && body.is_given(*at),
+            Self::Copy { frames, .. } => frames.as_slice().is_empty(),
         }
     }
 
@@ -232,6 +257,7 @@ impl Body for UpstreamBody {
         match self {
             Self::Empty => SizeHint::with_exact(0),
             Self::Stream { body, .. } => body.size,
+            Self::Copy { left, .. } => SizeHint::with_exact(*left as u64),
         }
     }
 }
