@@ -12,6 +12,9 @@ pub enum Outcome {
         /// Nothing of the request had left.
         before_request: bool,
     },
+    /// The endpoint refused the stream, or went away before it looked at it (HTTP/2): nothing was done, so that another
+    /// try is always safe.
+    Refused,
     /// The limit of one try passed.
     PerTryTimeout,
     /// An answer came.
@@ -49,6 +52,7 @@ fn meets(condition: &str, retry: &Retry, outcome: Outcome) -> bool {
             "reset-before-request" => before_request,
             _ => matches!(condition, "5xx" | "gateway-error" | "reset"),
         },
+        Outcome::Refused => matches!(condition, "refused-stream" | "5xx" | "gateway-error" | "reset"),
         Outcome::PerTryTimeout => matches!(condition, "5xx" | "gateway-error" | "reset"),
         Outcome::Response { status, grpc_status } => match condition {
             "5xx" => (500..600).contains(&status),
@@ -90,6 +94,9 @@ mod tests {
                 false,
             ),
             (istio, Outcome::PerTryTimeout, false),
+            (istio, Outcome::Refused, true),
+            ("connect-failure", Outcome::Refused, false),
+            ("reset", Outcome::Refused, true),
             (istio, status(503), true),
             (istio, status(500), false),
             (istio, grpc(14), true),

@@ -4,4 +4,4 @@ mod request;
 mod response;
 
 pub(crate) use request::{RequestBody, UpstreamBody};
-pub(crate) use response::{ResponseBody, reset_reason};
+pub(crate) use response::{Reset, ResponseBody, find_reset};

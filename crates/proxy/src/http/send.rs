@@ -11,7 +11,7 @@ use vigla_dataplane::{Dice, Direction, Outcome, Retry, may_retry};
 use vigla_model::{ResponseFlag, ResponseFlags};
 
 use super::{
-    body::{UpstreamBody, reset_reason},
+    body::{Reset, UpstreamBody, find_reset},
     grpc::{grpc_status, http_of_status},
     headers::PEER,
     reply::{self, Reply},
@@ -365,24 +365,31 @@ fn send_failed(error: &hyper::Error, record: &Record) -> Failed {
             reason: None,
         };
     }
-    if let Some(reason) = reset_reason(error) {
-        let refused = reason == h2::Reason::REFUSED_STREAM;
+    if let Some(reset) = find_reset(error) {
+        let (outcome, details) = match reset {
+            Reset::Refused => (
+                Outcome::Refused,
+                "upstream_reset_before_response_started{remote_refused_stream_reset}",
+            ),
+            Reset::Broken => (
+                Outcome::Reset {
+                    before_request: false,
+                },
+                "upstream_reset_before_response_started{remote_reset}",
+            ),
+        };
         return Failed {
-            // What the endpoint refused it has not looked at.
-            outcome: Some(Outcome::Reset {
-                before_request: refused,
-            }),
+            outcome: Some(outcome),
             health: Some(TryEnd::Broken),
             flag: ResponseFlag::UpstreamReset,
             reply: Reply {
                 status: 503,
                 flag: None,
-                details: if refused {
-                    "upstream_reset_before_response_started{remote_refused_stream_reset}"
-                } else {
-                    "upstream_reset_before_response_started{remote_reset}"
-                },
-                body: Cow::Borrowed("remote reset"),
+                details,
+                body: Cow::Borrowed(match reset {
+                    Reset::Refused => "remote refused stream reset",
+                    Reset::Broken => "remote reset",
+                }),
             },
             reason: None,
         };

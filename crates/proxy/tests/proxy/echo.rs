@@ -39,7 +39,8 @@ impl Echo {
     /// Sends every message back when it comes, and then trailers with the caller's `x-trailer`.
     ///
     /// `/fail/N` answers with status N and no message, `/late/N` with a message before it, `/flaky` with 14 but
-    /// every third time, `/slow` takes a second, `/reset` breaks the stream off.
+    /// every third time, `/slow` takes a second, `/reset` breaks the stream off, `/refuse` refuses it, and
+    /// `/refuse/first` every other one.
     pub(crate) async fn start(max_streams: u32) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -75,7 +76,9 @@ impl Echo {
     }
 }
 
-async fn answer(request: Request<Incoming>, number: u64) -> Result<Response<Body>, &'static str> {
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+async fn answer(request: Request<Incoming>, number: u64) -> Result<Response<Body>, Failure> {
     let path = request.uri().path().to_owned();
     let te = request.headers().get("te").cloned();
     let ok = || Response::builder().header("content-type", "application/grpc");
@@ -84,7 +87,9 @@ async fn answer(request: Request<Incoming>, number: u64) -> Result<Response<Body
         Ok(response.body(Body::default()).unwrap())
     };
     match path.as_str() {
-        "/reset" => return Err("as asked"),
+        "/reset" => return Err("as asked".into()),
+        "/refuse" => return Err(refused()),
+        "/refuse/first" if number.is_multiple_of(2) => return Err(refused()),
         "/slow" => tokio::time::sleep(Duration::from_secs(1)).await,
         "/flaky" if number % 3 < 2 => return alone("14"),
         _ => (),
@@ -112,6 +117,10 @@ async fn answer(request: Request<Incoming>, number: u64) -> Result<Response<Body
     Ok(ok()
         .body(StreamBody::new(ReceiverStream::new(body)).boxed())
         .unwrap())
+}
+
+fn refused() -> Failure {
+    h2::Error::from(h2::Reason::REFUSED_STREAM).into()
 }
 
 /// What a caller sends, frame by frame.

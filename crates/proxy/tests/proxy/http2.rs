@@ -194,6 +194,7 @@ async fn the_status_of_a_call_is_counted_wherever_it_stands() {
 #[tokio::test]
 async fn what_the_proxy_answers_itself_is_grpc_too() {
     check(to_v1(), "/reset", &[], "14", "UR").await;
+    check(to_v1(), "/refuse", &[], "14", "UR").await;
     check(to_v1(), "/slow", &[("grpc-timeout", "50m")], "14", "UT").await;
     let short = with(|forward| forward.timeout = Some(Duration::from_millis(50)));
     check(short, "/slow", &[("grpc-timeout", "5S")], "14", "UT").await;
@@ -237,6 +238,58 @@ async fn calls_are_tried_again_by_their_grpc_status() {
         assert_eq!(world.end().await[0]["response_flags"], flags);
         assert_eq!(echo.count(), tries);
     }
+}
+
+fn retrying_refused() -> Route {
+    let mut forward = forward();
+    forward.retry = Some(Retry {
+        attempts: 1,
+        on: vec!["refused-stream".into()],
+        ..Retry::default()
+    });
+    route(RouteAction::Forward(forward))
+}
+
+#[tokio::test]
+async fn what_an_endpoint_refused_is_tried_again() {
+    let echo = Echo::start(100).await;
+    let (world, address) = to_http2(vec![endpoint(echo.address)], retrying_refused()).await;
+    let reply = Stub::new(address).await.call("/refuse/first", &[], &[b"a"]).await.unwrap();
+    assert_eq!(reply.grpc_status(), Some("0"));
+    assert_eq!(world.end().await[0]["response_flags"], "-");
+    assert_eq!(echo.count(), 2);
+}
+
+#[tokio::test]
+async fn a_stream_that_the_farewell_of_a_connection_leaves_out_is_tried_again() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    /// Settings, and a farewell that says that no stream was looked at.
+    const SETTINGS: [u8; 9] = [0, 0, 0, 4, 0, 0, 0, 0, 0];
+    const FAREWELL: [u8; 17] = [0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    let echo = Echo::start(100).await;
+    let front = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = front.local_addr().unwrap();
+    let behind = echo.address;
+    tokio::spawn(async move {
+        let (mut first, _) = front.accept().await.unwrap();
+        first.write_all(&SETTINGS).await.unwrap();
+        let mut seen = [0; 4096];
+        let mut length = 0;
+        // The preface, settings and window update of the caller are shorter than what comes with a request.
+        while length < 120 {
+            length += first.read(&mut seen[length..]).await.unwrap();
+        }
+        first.write_all(&FAREWELL).await.unwrap();
+        let (mut second, _) = front.accept().await.unwrap();
+        let mut echo = TcpStream::connect(behind).await.unwrap();
+        let _ = tokio::io::copy_bidirectional(&mut second, &mut echo).await;
+        drop(first);
+    });
+    let (world, entry) = to_http2(vec![endpoint(address)], retrying_refused()).await;
+    let call = async { Stub::new(entry).await.call("/echo", &[], &[b"a"]).await };
+    let reply = tokio::time::timeout(Duration::from_secs(5), call).await.unwrap().unwrap();
+    assert_eq!(reply.grpc_status(), Some("0"));
+    assert_eq!((world.end().await.len(), echo.count()), (1, 1));
 }
 
 #[tokio::test]

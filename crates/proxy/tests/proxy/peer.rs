@@ -78,6 +78,8 @@ struct Case {
     endpoints: Vec<Endpoint>,
     authorization: Option<Authorization>,
     host: String,
+    /// Headers of a call.
+    headers: &'static [(&'static str, &'static str)],
 }
 
 impl Case {
@@ -128,7 +130,7 @@ impl Case {
     async fn ask(&self, address: SocketAddr) -> String {
         if self.grpc {
             let mut stub = Stub::new(address).await;
-            return match stub.call(self.path, &[], &[b"hello"]).await {
+            return match stub.call(self.path, self.headers, &[b"hello"]).await {
                 Ok(reply) => {
                     let message = reply.headers.get("grpc-message");
                     let message = message.map_or("", |message| message.to_str().unwrap());
@@ -205,6 +207,7 @@ fn cases(app: SocketAddr, echo: SocketAddr) -> Vec<Case> {
         endpoints: vec![endpoint(app)],
         authorization: None,
         host: "reviews:9080".to_owned(),
+        headers: &[],
     };
     let grpc = |name, path, route| {
         let mut cluster = cluster("v1");
@@ -296,6 +299,12 @@ fn cases(app: SocketAddr, echo: SocketAddr) -> Vec<Case> {
         grpc("grpc-trailers", "/late/13", to_v1()),
         grpc("grpc-retried", "/fail/14", retry("unavailable")),
         grpc("grpc-reset", "/reset", to_v1()),
+        Case {
+            headers: &[("grpc-timeout", "50m")],
+            ..grpc("grpc-deadline", "/slow", to_v1())
+        },
+        grpc("grpc-refuses", "/refuse", to_v1()),
+        grpc("grpc-refuses-first", "/refuse/first", retry("refused-stream")),
         grpc("grpc-no-cluster", "/", nowhere()),
         closed(grpc("grpc-refused", "/", to_v1())),
         empty(grpc("grpc-empty", "/", to_v1())),

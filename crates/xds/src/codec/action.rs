@@ -44,6 +44,7 @@ const FAULT_ORIGIN: &str = "vigla.origin";
 /// Tries to find an endpoint that has not failed this request yet.
 const HOST_PICKS: i64 = 5;
 
+#[expect(deprecated, reason = "Istio bounds deadlines of gRPC by this field")]
 pub(crate) fn write_forward(forward: &Forward) -> Message {
     let (prefix_rewrite, regex_rewrite) = match &forward.path {
         Some(PathRewrite::Prefix(prefix)) => (prefix.to_string(), None),
@@ -86,6 +87,9 @@ pub(crate) fn write_forward(forward: &Forward) -> Message {
         prefix_rewrite,
         regex_rewrite,
         timeout: Some(write_duration(forward.timeout.unwrap_or(Duration::ZERO))),
+        // Deprecated in favour of a limit of whole streams, which is another thing: as in Istio, the caller's own
+        // deadline counts up to the route's. Zero: as it is.
+        max_grpc_timeout: Some(write_duration(forward.timeout.unwrap_or(Duration::ZERO))),
         retry_policy: forward.retry.as_ref().map(write_retry),
         request_mirror_policies: forward.mirrors.iter().map(extra::write_mirror).collect(),
         hash_policy: forward.hash.iter().map(extra::write_hash).collect(),
@@ -97,6 +101,7 @@ pub(crate) fn write_forward(forward: &Forward) -> Message {
     }
 }
 
+#[expect(deprecated, reason = "Istio bounds deadlines of gRPC by this field")]
 pub(crate) fn read_forward(message: &Message) -> Result<Forward, Reason> {
     let known = Message {
         metadata_match: message.metadata_match.clone(),
@@ -104,6 +109,7 @@ pub(crate) fn read_forward(message: &Message) -> Result<Forward, Reason> {
         prefix_rewrite: message.prefix_rewrite.clone(),
         regex_rewrite: message.regex_rewrite.clone(),
         timeout: message.timeout,
+        max_grpc_timeout: message.max_grpc_timeout,
         retry_policy: message.retry_policy.clone(),
         host_rewrite_specifier: message.host_rewrite_specifier.clone(),
         request_mirror_policies: message.request_mirror_policies.clone(),
@@ -112,6 +118,9 @@ pub(crate) fn read_forward(message: &Message) -> Result<Forward, Reason> {
     };
     if known != *message {
         return Err("forwards in a way that is not supported".to_owned());
+    }
+    if message.max_grpc_timeout != message.timeout {
+        return Err("deadlines of gRPC callers have another bound than the route's: not supported".to_owned());
     }
     let clusters = match required(message.cluster_specifier.as_ref(), "the cluster")? {
         ClusterSpecifier::Cluster(name) => vec![WeightedCluster {

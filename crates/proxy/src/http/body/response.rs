@@ -114,10 +114,26 @@ impl std::error::Error for ResponseError {
     }
 }
 
-/// The reason with which the other end reset an HTTP/2 stream; `None` when that is not what happened.
-pub(crate) fn reset_reason(error: &hyper::Error) -> Option<h2::Reason> {
+/// How the other end gave an HTTP/2 stream up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reset {
+    /// Before it looked at it: by refusing the stream, or by going away.
+    Refused,
+    /// At any moment.
+    Broken,
+}
+
+/// How the other end reset an HTTP/2 stream; `None` when that is not what happened.
+pub(crate) fn find_reset(error: &hyper::Error) -> Option<Reset> {
     let error = std::error::Error::source(error)?.downcast_ref::<h2::Error>()?;
-    error.reason().filter(|_| error.is_reset() && error.is_remote())
+    let reason = error.reason().filter(|_| error.is_remote())?;
+    match reason {
+        // A stream ends with the peer's farewell only when its number is beyond the last that the peer took.
+        _ if error.is_go_away() => Some(Reset::Refused),
+        h2::Reason::REFUSED_STREAM => Some(Reset::Refused),
+        _ if error.is_reset() => Some(Reset::Broken),
+        _ => None,
+    }
 }
 
 /// Messages of both directions on their way into the metrics, while the stream lives.
@@ -199,7 +215,7 @@ impl Body for ResponseBody {
             }
             Poll::Ready(Some(Err(error))) => {
                 *lease = None;
-                let (flag, details) = match reset_reason(&error) {
+                let (flag, details) = match find_reset(&error) {
                     None => (
                         ResponseFlag::UpstreamClosed,
                         "upstream_reset_after_response_started{connection_termination}",
