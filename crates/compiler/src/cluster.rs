@@ -122,6 +122,7 @@ fn tls(
     subset: Option<&str>,
     policy: Option<&DestinationPolicy<'_>>,
 ) -> UpstreamTls {
+    let mut sni = None;
     let auto = match policy.and_then(|policy| policy.tls_mode(port.port, subset)) {
         Some((TlsMode::Disable, ..)) => return UpstreamTls::None,
         Some((mode @ (TlsMode::Simple | TlsMode::Mutual), ..)) => {
@@ -131,7 +132,11 @@ fn tls(
             let names = entry.map_or(&[][..], |entry| &entry.subject_alt_names);
             return policy::origination(context, rule, written, service, names, mode == TlsMode::Mutual);
         }
-        Some((TlsMode::IstioMutual, ..)) => false,
+        Some((TlsMode::IstioMutual, ..)) => {
+            let written = policy.and_then(|policy| policy.tls(port.port, subset));
+            sni = written.and_then(|(_, tls)| tls.written("sni")).map(Arc::from);
+            false
+        }
         None => true,
     };
     let principals = match context.mesh.entry_service(&service.fqdn) {
@@ -144,7 +149,7 @@ fn tls(
     }
     UpstreamTls::Mesh {
         auto,
-        sni: names::sni(port.port, subset, service.fqdn.as_str()),
+        sni: sni.unwrap_or_else(|| names::sni(port.port, subset, service.fqdn.as_str())),
         principals,
     }
 }

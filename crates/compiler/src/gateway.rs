@@ -1,5 +1,8 @@
 //! The plan of a gateway: a listener for every port of its Gateways' servers, and the routes attached to them.
 
+mod server;
+mod tls;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -7,8 +10,8 @@ use std::{
 
 use vigla_config::{Attachment, Gateway, Node, Server, VirtualService};
 use vigla_dataplane::{
-    ChainMatch, Direction, DownstreamTls, FilterChain, HeaderEdits, Listener, Network, Plan, ROOTS_SECRET,
-    Redirect, Route, RouteAction, RouteMatch, RouteSource, RouteTable, WORKLOAD_SECRET,
+    ChainMatch, Direction, FilterChain, HeaderEdits, Listener, Network, Plan, Redirect, Route, RouteAction,
+    RouteMatch, RouteSource, RouteTable,
 };
 use vigla_model::{Namespace, Reporter};
 
@@ -19,42 +22,33 @@ use crate::{
     route::{self, Scene},
     table::{Table, with_port},
 };
+use server::{Kind, Served};
 
 pub(crate) fn build(context: &mut Context<'_, '_>) {
     let instance = context.instance;
-    let mut ports: BTreeMap<u16, Vec<(Gateway<'_>, Server<'_>)>> = BTreeMap::new();
+    let mut ports: BTreeMap<u16, Vec<Served<'_>>> = BTreeMap::new();
     for gateway in context.mesh.gateways_of(&instance.labels) {
         for server in gateway.servers() {
-            match server.port() {
-                Some(port) if is_served(server) => ports.entry(port).or_default().push((gateway, server)),
-                Some(_) => {
-                    let message = "only HTTP, and HTTPS with ISTIO_MUTUAL, is served; the server is left out";
-                    context.problem(gateway.origin(server.node()), message);
-                }
-                None => context.problem(
-                    gateway.origin(server.node()),
-                    "the server has no port; it is left out",
-                ),
+            let Some(port) = server.port() else {
+                let message = "the server has no port; it is left out";
+                context.problem(gateway.origin(server.node()), message);
+                continue;
+            };
+            if let Some(kind) = server::kind(context, gateway, server) {
+                ports.entry(port).or_default().push(Served {
+                    gateway,
+                    server,
+                    port,
+                    kind,
+                });
             }
         }
     }
     for (port, servers) in ports {
-        listener(context, port, &servers);
+        listener(context, port, servers);
     }
     let called = called_clusters(context.plan());
     cluster::build_outbound(context, Some(&called));
-}
-
-fn is_mutual(server: Server<'_>) -> bool {
-    server.tls().and_then(vigla_config::ServerTls::mode) == Some("ISTIO_MUTUAL")
-}
-
-fn is_served(server: Server<'_>) -> bool {
-    match server.protocol().unwrap_or("HTTP").to_ascii_uppercase().as_str() {
-        "HTTP" | "HTTP2" | "GRPC" => true,
-        "HTTPS" => is_mutual(server),
-        _ => false,
-    }
 }
 
 /// The container's port behind a server's port: what the gateway's Service says, else the same number.
@@ -65,61 +59,78 @@ fn target_port(context: &Context<'_, '_>, port: u16) -> u16 {
         .unwrap_or(port)
 }
 
-fn listener(context: &mut Context<'_, '_>, port: u16, servers: &[(Gateway<'_>, Server<'_>)]) {
+fn listener(context: &mut Context<'_, '_>, port: u16, servers: Vec<Served<'_>>) {
     let target = target_port(context, port);
-    let (gateway, server) = servers[0];
-    // One socket speaks either plain text or TLS: the first server decides, as in Istio.
-    let mutual = is_mutual(server);
-    let mut served = Vec::new();
-    for &(other, candidate) in servers {
-        if is_mutual(candidate) == mutual {
-            served.push((other, candidate));
-        } else {
-            let message = format!(
-                "port {port} is served another way by {}; the server is left out",
-                gateway.object().object_ref()
-            );
-            context.problem(other.origin(candidate.node()), message);
-        }
+    let first = &servers[0];
+    let origin = Some(first.origin());
+    let (first_object, first_family) = (first.gateway.object().object_ref().clone(), first.family());
+    // One socket speaks one of plain HTTP, TLS and bytes: the first server decides, as in Istio.
+    let (served, others): (Vec<_>, Vec<_>) = servers
+        .into_iter()
+        .partition(|served| served.family() == first_family);
+    for other in others {
+        let message = format!("port {port} is served another way by {first_object}; the server is left out");
+        context.problem(other.origin(), message);
     }
-    let name: Arc<str> = if mutual {
-        format!("https.{port}")
-    } else {
-        format!("http.{port}")
+    let chains = match first_family {
+        server::Family::Http => vec![plain(context, port, target, &served)],
+        server::Family::Tls => tls::chains(context, target, &served),
+        server::Family::Bytes => tls::plain_bytes(context, target, &served),
+    };
+    if chains.is_empty() {
+        return;
     }
-    .into();
-    let virtual_hosts = virtual_hosts(context, port, target, &served);
-    context.add_table(RouteTable {
-        name: name.clone(),
-        virtual_hosts,
-    });
-    let origin = Some(gateway.origin(server.node()));
-    let place = Place {
-        port: target,
-        listens: context.instance.endpoint(target),
-        is_http: true,
-    };
-    let authorization = authorization::build(context, place);
-    let chain = FilterChain {
-        name: if mutual { "tls" } else { "plaintext" }.into(),
-        matches: ChainMatch::default(),
-        tls: mutual.then(|| DownstreamTls {
-            certificate: WORKLOAD_SECRET.into(),
-            client_roots: Some(ROOTS_SECRET.into()),
-        }),
-        authorization,
-        network: Network::Http(RouteSource::Named(name)),
-        origin: origin.clone(),
-    };
     context.add_listener(Listener {
         name: format!("gateway|{port}").into(),
         address: context.instance.endpoint(target),
         direction: Direction::Gateway,
-        chains: vec![chain],
+        chains,
         telemetry: context.telemetry(Reporter::Source, None),
         tracing: None,
         origin,
     });
+}
+
+/// The chain of plain HTTP: one table for the hosts of all servers of the port.
+fn plain(context: &mut Context<'_, '_>, port: u16, target: u16, served: &[Served<'_>]) -> FilterChain {
+    let name: Arc<str> = format!("http.{port}").into();
+    FilterChain {
+        name: "plaintext".into(),
+        matches: ChainMatch::default(),
+        tls: None,
+        authorization: authorize(context, target, true),
+        network: http(context, name, port, target, served),
+        origin: Some(served[0].origin()),
+    }
+}
+
+/// HTTP by a table of its own.
+fn http(
+    context: &mut Context<'_, '_>,
+    name: Arc<str>,
+    port: u16,
+    target: u16,
+    served: &[Served<'_>],
+) -> Network {
+    let virtual_hosts = virtual_hosts(context, port, target, served);
+    context.add_table(RouteTable {
+        name: Arc::clone(&name),
+        virtual_hosts,
+    });
+    Network::Http(RouteSource::Named(name))
+}
+
+fn authorize(
+    context: &mut Context<'_, '_>,
+    target: u16,
+    is_http: bool,
+) -> Option<Arc<vigla_dataplane::Authorization>> {
+    let place = Place {
+        port: target,
+        listens: context.instance.endpoint(target),
+        is_http,
+    };
+    authorization::build(context, place)
 }
 
 /// Hosts in order of their first VirtualService, with the routes of all that name them.
@@ -127,17 +138,15 @@ fn virtual_hosts(
     context: &mut Context<'_, '_>,
     port: u16,
     target: u16,
-    servers: &[(Gateway<'_>, Server<'_>)],
+    servers: &[Served<'_>],
 ) -> Vec<vigla_dataplane::VirtualHost> {
     let mut order: Vec<String> = Vec::new();
     let mut routes: BTreeMap<String, Vec<Route>> = BTreeMap::new();
     // A VirtualService may come to the same host by several servers; its routes stand once.
     let mut done = BTreeSet::new();
-    for &(gateway, server) in servers {
-        let attachment = Attachment::Gateway {
-            namespace: gateway.namespace().as_str(),
-            name: gateway.object().name(),
-        };
+    for served in servers {
+        let (gateway, server) = (served.gateway, served.server);
+        let attachment = served.attachment();
         if server.tls().is_some_and(vigla_config::ServerTls::https_redirect) {
             for host in server.hosts().filter_map(Node::text) {
                 let host = host
@@ -234,8 +243,13 @@ fn narrower(a: &str, b: &str) -> Option<String> {
 
 /// Names of the clusters that routes send to: all that a gateway can call.
 fn called_clusters(plan: &Plan) -> BTreeSet<Arc<str>> {
+    let chains = plan.listeners.values().flat_map(|listener| &listener.chains);
+    let of_bytes = chains.filter_map(|chain| match &chain.network {
+        Network::Tcp { clusters } => Some(clusters.iter().map(|cluster| cluster.cluster.clone())),
+        Network::Http(_) => None,
+    });
     let hosts = plan.route_tables.values().flat_map(|table| &table.virtual_hosts);
-    hosts
+    let of_requests = hosts
         .flat_map(|host| &host.routes)
         .filter_map(|route| match &route.action {
             RouteAction::Forward(forward) => Some(forward),
@@ -245,6 +259,6 @@ fn called_clusters(plan: &Plan) -> BTreeSet<Arc<str>> {
             let mirrors = forward.mirrors.iter().map(|mirror| &mirror.cluster);
             forward.clusters.iter().map(|cluster| &cluster.cluster).chain(mirrors)
         })
-        .cloned()
-        .collect()
+        .cloned();
+    of_requests.chain(of_bytes.flatten()).collect()
 }

@@ -67,6 +67,9 @@ fn write_listener(out: &mut String, listener: &Listener) -> fmt::Result {
 
 fn write_chain(out: &mut String, chain: &FilterChain) -> fmt::Result {
     write!(out, "  {}", chain.name)?;
+    if !chain.matches.server_names.is_empty() {
+        write!(out, " for {}", chain.matches.server_names.join(" "))?;
+    }
     if let Some(tls) = &chain.tls {
         write!(
             out,

@@ -5,9 +5,10 @@ use std::{sync::Arc, time::Duration};
 use vigla_config::{ClientTls, DestinationPolicy, DestinationRule, Service};
 use vigla_dataplane::{
     ClientCertificate, ConnectionPool, HttpVersion, Keepalive, Origination, Outlier, TlsRoots, UpstreamTls,
+    credential_roots_secret, credential_secret,
 };
 
-use crate::context::Context;
+use crate::context::{Context, is_gateway};
 
 /// Istio's default.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -100,14 +101,7 @@ pub(crate) fn origination(
     names: &[Arc<str>],
     mutual: bool,
 ) -> UpstreamTls {
-    if let Some(name) = tls.written("credentialName") {
-        let node = tls.field("credentialName").unwrap_or(tls.node());
-        let message = format!(
-            "the secret `{name}` cannot be read here: name files instead (`caCertificates`, `clientCertificate`, \
-             `privateKey`); the machine's trust anchors are used, and no certificate is shown"
-        );
-        context.problem(rule.origin(node), message);
-    }
+    let credential = credential(context, rule, tls, mutual);
     let host = service.fqdn.as_str();
     let sni: Option<Arc<str>> = match tls.written("sni") {
         Some(sni) => Some(sni.into()),
@@ -115,6 +109,7 @@ pub(crate) fn origination(
     };
     let roots = match tls.written("caCertificates") {
         _ if tls.skips_verification() => TlsRoots::Unchecked,
+        _ if credential.roots.is_some() => credential.roots.map_or(TlsRoots::System, TlsRoots::Secret),
         Some("system") | None => TlsRoots::System,
         Some(path) => TlsRoots::File(path.into()),
     };
@@ -131,7 +126,8 @@ pub(crate) fn origination(
     }
     let files = (tls.written("clientCertificate"), tls.written("privateKey"));
     let client = match files {
-        (Some(chain), Some(key)) if mutual => Some(ClientCertificate {
+        _ if credential.client.is_some() => credential.client.map(ClientCertificate::Secret),
+        (Some(chain), Some(key)) if mutual => Some(ClientCertificate::Files {
             chain: chain.into(),
             key: key.into(),
         }),
@@ -148,4 +144,50 @@ pub(crate) fn origination(
         roots,
         client,
     })
+}
+
+/// What a `credentialName` gives, by SDS names.
+#[derive(Default)]
+struct Credential {
+    roots: Option<Arc<str>>,
+    client: Option<Arc<str>>,
+}
+
+/// As in Istio gateways may ask for credentials, and those sidecars that a rule names: a Secret is not for everybody in
+/// its namespace.
+fn credential(
+    context: &mut Context<'_, '_>,
+    rule: DestinationRule<'_>,
+    tls: ClientTls<'_>,
+    mutual: bool,
+) -> Credential {
+    let Some(name) = tls.written("credentialName") else {
+        return Credential::default();
+    };
+    let node = tls.field("credentialName").unwrap_or(tls.node());
+    let own = context.instance;
+    if !is_gateway(own) && rule.workload_selector().is_none() {
+        let message = "a sidecar is given a credential only by a rule with `workloadSelector`; the machine's trust \
+                       anchors are used, and no certificate is shown";
+        context.problem(rule.origin(node), message);
+        return Credential::default();
+    }
+    let has_client = mutual && context.mesh.credential(&own.namespace, name).is_some();
+    let has_roots = context.mesh.credential_roots(&own.namespace, name).is_some();
+    let missing = match (mutual && !has_client, has_roots) {
+        (true, _) => Some("`tls.crt` and `tls.key`"),
+        (false, false) if !mutual => Some("`ca.crt`"),
+        _ => None,
+    };
+    if let Some(missing) = missing {
+        let message = format!(
+            "there is no Secret `{name}` with {missing} in namespace `{}`",
+            own.namespace
+        );
+        context.problem(rule.origin(node), message);
+    }
+    Credential {
+        roots: has_roots.then(|| credential_roots_secret(name)),
+        client: has_client.then(|| credential_secret(name)),
+    }
 }

@@ -26,8 +26,8 @@ pub use snapshot::{
 pub use view::{
     AuthorizationPolicy, AuthorizationRule, ClientTls, ConnectionPoolSettings, ConsistentHash, CorsPolicy, Destination, DestinationRule,
     DirectResponse, EntryEndpoint, Fault, FaultAbort, FaultDelay, Gateway, HashCookie, HeaderOperations, Headers,
-    HttpMatch, HttpRule, LoadBalancer, Mirror, MtlsMode, NamespaceObject, OutboundMode, OutlierDetection, PeerAuthentication, Percent, Redirect,
-    Resolution, Retries, Rewrite, RewriteRegex, Server, ServerTls, ServiceAccount, ServiceEntry, Sidecar, StringMatch,
+    HttpMatch, HttpRule, KeyPair, LoadBalancer, Mirror, MtlsMode, NamespaceObject, OutboundMode, OutlierDetection, PeerAuthentication, Percent, Redirect,
+    Resolution, Retries, Rewrite, RewriteRegex, SecretObject, Server, ServerTls, ServiceAccount, ServiceEntry, Sidecar, StringMatch,
     Subset, TcpRule, Telemetry, TlsMode, TrafficPolicy, VirtualService, WeightedDestination,
 };
 pub use workload::{ContainerPort, Workload, app_of, version_of};

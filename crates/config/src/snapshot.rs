@@ -3,6 +3,7 @@
 //! It holds no clock and no network: what is not in its objects and instances does not exist. It is built once
 //! for each revision and shared behind an `Arc`.
 
+mod credentials;
 mod endpoints;
 mod entries;
 mod hosts;

@@ -12,6 +12,7 @@ mod http_rule;
 mod load_balancer;
 mod part;
 mod peer_authentication;
+mod secret;
 mod service_entry;
 mod sidecar;
 mod tcp_rule;
@@ -32,6 +33,7 @@ pub use http_rule::{Destination, HttpMatch, HttpRule, Mirror, StringMatch, Weigh
 pub use load_balancer::{ConsistentHash, HashCookie, LoadBalancer};
 pub use peer_authentication::{MtlsMode, PeerAuthentication};
 pub(crate) use service_entry::workload_entry;
+pub use secret::{KeyPair, SecretObject};
 pub use service_entry::{EntryEndpoint, Resolution, ServiceEntry};
 pub use sidecar::{OutboundMode, Sidecar};
 pub use tcp_rule::TcpRule;

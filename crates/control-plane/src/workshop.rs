@@ -5,11 +5,12 @@ use std::{path::PathBuf, sync::Arc};
 use thiserror::Error;
 use tracing::warn;
 use vigla_compiler::{NoSuchProxy, Parts, Problem, ProxyIdentity, Settings, compile_with};
-use vigla_config::Snapshot;
-use vigla_dataplane::Plan;
+use vigla_config::{Instance, Snapshot};
+use vigla_dataplane::{Plan, credential_of_secret};
 use vigla_identity::{Authority, IdentityError};
 use vigla_model::Timestamp;
-use vigla_xds::{EncodeOptions, Encoder, ResourceKind, Resources};
+use vigla_xds::{EncodeOptions, Encoder, ResourceKind, Resources, Secret, encode_secret};
+use zeroize::Zeroizing;
 
 use crate::{certificates::Certificates, proxies::ProxyProgram};
 
@@ -89,6 +90,9 @@ impl Workshop {
         let secrets = resources.of_mut(ResourceKind::Secret);
         secrets.insert(own);
         secrets.insert(self.certificates.roots().clone());
+        for (name, secret) in credentials(mesh, instance, &compiled.plan) {
+            secrets.insert(encode_secret(&name, &secret));
+        }
         Ok(Target {
             revision,
             workload: workload.into(),
@@ -110,6 +114,26 @@ impl Workshop {
     pub(crate) fn next_renewal(&self) -> Option<Timestamp> {
         self.certificates.next_renewal()
     }
+}
+
+/// The credentials that a plan names, from the Secrets of the proxy's namespace. The compiler has seen that they are
+/// there.
+fn credentials(mesh: &Snapshot, instance: &Instance, plan: &Plan) -> Vec<(Arc<str>, Secret)> {
+    let find = |secret: &str| match credential_of_secret(secret)? {
+        (name, true) => {
+            let pem = mesh.credential_roots(&instance.namespace, name)?;
+            Some(Secret::Roots { pem })
+        }
+        (name, false) => {
+            let pair = mesh.credential(&instance.namespace, name)?;
+            Some(Secret::Certificate {
+                chain_pem: pair.chain,
+                key_pem: Zeroizing::new(pair.key),
+            })
+        }
+    };
+    let names = plan.secrets().into_iter();
+    names.filter_map(|name| Some((name.clone(), find(&name)?))).collect()
 }
 
 /// Logs why a proxy gets nothing.

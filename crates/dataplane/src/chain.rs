@@ -11,12 +11,13 @@ pub struct FirstBytes<'a> {
     pub server_name: Option<&'a str>,
 }
 
-/// The first chain that takes the connection, with its index; `None`: it is refused.
+/// The chain that takes the connection, with its index; `None`: it is refused. Of several the one that names the server
+/// best: exactly, by the longest `*.suffix`, not at all; of equals the first.
 pub fn find_chain<'t>(chains: &'t [FilterChain], first: FirstBytes<'_>) -> Option<(usize, &'t FilterChain)> {
-    chains
-        .iter()
-        .enumerate()
-        .find(|(_, chain)| chain.matches.fits(first))
+    let fitting = chains.iter().enumerate();
+    let fitting = fitting.filter_map(|(at, chain)| Some((chain.matches.fit(first)?, at, chain)));
+    let best = fitting.min_by_key(|(fit, ..)| std::cmp::Reverse(*fit));
+    best.map(|(_, at, chain)| (at, chain))
 }
 
 impl ChainMatch {
@@ -25,12 +26,18 @@ impl ChainMatch {
         self.tls.is_some() || !self.server_names.is_empty()
     }
 
-    fn fits(&self, first: FirstBytes<'_>) -> bool {
-        self.tls.is_none_or(|tls| tls == first.tls)
-            && (self.server_names.is_empty()
-                || first
-                    .server_name
-                    .is_some_and(|name| self.server_names.iter().any(|wanted| name_fits(wanted, name))))
+    /// How well it names the server of a connection; `None`: it does not take it.
+    fn fit(&self, first: FirstBytes<'_>) -> Option<usize> {
+        if self.tls.is_some_and(|tls| tls != first.tls) {
+            return None;
+        }
+        if self.server_names.is_empty() {
+            return Some(0);
+        }
+        let name = first.server_name?;
+        let fits = self.server_names.iter().filter(|wanted| name_fits(wanted, name));
+        fits.map(|wanted| if wanted.starts_with('*') { wanted.len() } else { usize::MAX })
+            .max()
     }
 }
 
@@ -68,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_chain_that_fits_takes_the_connection() {
+    fn the_chain_that_names_the_server_best_takes_the_connection() {
         let permissive = [
             chain("tls", Some(true), &[]),
             chain("plaintext", Some(false), &[]),
@@ -78,6 +85,11 @@ mod tests {
             chain("shop", None, &["shop.example"]),
             chain("wild", None, &["*.example"]),
         ];
+        let nested = [
+            chain("any", None, &[]),
+            chain("wide", None, &["*.example"]),
+            chain("narrow", None, &["*.shop.example", "books.example"]),
+        ];
         for (chains, tls, server_name, want) in [
             (&permissive[..], true, None, Some("tls")),
             (&permissive, false, None, Some("plaintext")),
@@ -86,6 +98,11 @@ mod tests {
             (&gateway, true, Some("Books.Example"), Some("wild")),
             (&gateway, true, Some("example"), None),
             (&gateway, true, None, None),
+            (&nested, true, Some("a.shop.example"), Some("narrow")),
+            (&nested, true, Some("books.example"), Some("narrow")),
+            (&nested, true, Some("shop.example"), Some("wide")),
+            (&nested, true, Some("other"), Some("any")),
+            (&nested, false, None, Some("any")),
         ] {
             let found = find_chain(chains, FirstBytes { tls, server_name });
             assert_eq!(

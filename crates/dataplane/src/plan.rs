@@ -8,7 +8,10 @@ mod listener;
 mod matching;
 mod route;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 pub use action::*;
 pub use authorization::*;
@@ -29,4 +32,13 @@ pub struct Plan {
     pub clusters: BTreeMap<Arc<str>, Arc<Cluster>>,
     /// Endpoints of the clusters whose discovery is [`Discovery::Eds`], by cluster name.
     pub endpoints: BTreeMap<Arc<str>, Arc<Endpoints>>,
+}
+
+impl Plan {
+    /// SDS names of everything that it needs.
+    pub fn secrets(&self) -> BTreeSet<Arc<str>> {
+        let listeners = self.listeners.values().flat_map(|listener| listener.secrets());
+        let clusters = self.clusters.values().flat_map(|cluster| cluster.secrets());
+        listeners.chain(clusters).collect()
+    }
 }

@@ -306,7 +306,7 @@ fn build_cluster_tls(cluster: &Cluster, keys: &Keys) -> Option<ClusterTls> {
                 .map_err(|_| format!("`{sni}` cannot be sent as a server name"))?;
             Ok(Some((config, name)))
         }
-        UpstreamTls::Simple(origination) => origination::client(origination, alpn(cluster)).map(Some),
+        UpstreamTls::Simple(origination) => origination::client(origination, alpn(cluster), keys).map(Some),
     };
     let client = |(config, name)| {
         Arc::new(TlsClient {

@@ -355,6 +355,16 @@ fn outlier() -> Option<Outlier> {
     })
 }
 
+/// TLS by a credential, which only a stream brings.
+pub(crate) fn by_credential() -> UpstreamTls {
+    UpstreamTls::Simple(Origination {
+        sni: None,
+        subject_alt_names: vec!["books.example".into()],
+        roots: TlsRoots::Secret(credential_roots_secret("books")),
+        client: Some(ClientCertificate::Secret(credential_secret("books"))),
+    })
+}
+
 fn origination() -> UpstreamTls {
     UpstreamTls::Simple(Origination {
         sni: Some("books.example".into()),

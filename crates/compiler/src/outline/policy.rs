@@ -3,7 +3,7 @@
 use std::fmt::{self, Write as _};
 
 use vigla_dataplane::{
-    Authorization, AuthorizationRule, Cluster, Condition, ConnectionPool, Origination, Outlier, Subnet,
+    Authorization, AuthorizationRule, ClientCertificate, Cluster, Condition, ConnectionPool, Origination, Outlier, Subnet,
     TextMatch, TlsRoots, UpstreamTls, Wanted,
 };
 
@@ -65,14 +65,15 @@ fn write_outlier(out: &mut String, outlier: &Outlier) -> fmt::Result {
 fn write_origination(out: &mut String, origination: &Origination) -> fmt::Result {
     let roots = match &origination.roots {
         TlsRoots::System => "the machine's anchors",
-        TlsRoots::File(path) => path,
+        TlsRoots::File(path) | TlsRoots::Secret(path) => path,
         TlsRoots::Unchecked => "nothing",
     };
     let sni = origination.sni.as_deref().unwrap_or("no name");
     let names = origination.subject_alt_names.join(" ");
     write!(out, "  as {sni}, checked by {roots}, named {names}")?;
     if let Some(client) = &origination.client {
-        write!(out, ", shows {}", client.chain)?;
+        let (ClientCertificate::Files { chain: shown, .. } | ClientCertificate::Secret(shown)) = client;
+        write!(out, ", shows {shown}")?;
     }
     writeln!(out)
 }

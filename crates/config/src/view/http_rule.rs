@@ -197,6 +197,11 @@ impl<'a> HttpMatch<'a> {
         entries.map(|(name, node)| (name, StringMatch::of(node)))
     }
 
+    /// Names in the hello of TLS, for rules of `tls`.
+    pub fn sni_hosts(self) -> impl Iterator<Item = &'a str> {
+        strings(Some(self.0), "sniHosts").filter_map(Node::text)
+    }
+
     /// The service's port.
     pub fn port(self) -> Option<u16> {
         self.field("port")?.as_port()

@@ -1,10 +1,10 @@
-//! One rule of a VirtualService's `tcp`.
+//! One rule of a VirtualService's `tcp` or `tls`.
 
 use super::{WeightedDestination, http_rule::HttpMatch, part::part};
 use crate::Node;
 
 part!(
-    /// One rule of `tcp`.
+    /// One rule of `tcp` or `tls`.
     TcpRule
 );
 

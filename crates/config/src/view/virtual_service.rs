@@ -61,6 +61,12 @@ impl<'a> VirtualService<'a> {
         rules.into_iter().flat_map(Node::items).map(TcpRule::of)
     }
 
+    /// Rules for TLS that is passed through, in order.
+    pub fn tls(self) -> impl Iterator<Item = TcpRule<'a>> {
+        let rules = self.object.spec().and_then(|spec| spec.get("tls"));
+        rules.into_iter().flat_map(Node::items).map(TcpRule::of)
+    }
+
     /// Every destination that it names, in rules of all protocols and their mirrors.
     pub fn destinations(self) -> impl Iterator<Item = Destination<'a>> {
         let list = |rule: Node<'a>, key: &str| rule.get(key).into_iter().flat_map(Node::items);

@@ -4,6 +4,8 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use vigla_model::{Fqdn, Origin, PeerIdentity, Principal, Protocol};
 
+use super::{ROOTS_SECRET, WORKLOAD_SECRET};
+
 /// Where requests can be sent: endpoints under one policy (Envoy's Cluster).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Cluster {
@@ -213,17 +215,45 @@ pub enum TlsRoots {
     System,
     /// By the anchors in this PEM file.
     File(Arc<str>),
+    /// By the anchors that SDS has under this name.
+    Secret(Arc<str>),
     /// By nothing (`insecureSkipVerify`): names are not checked either.
     Unchecked,
 }
 
-/// A certificate and its key, as PEM files.
+/// A certificate and its key.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ClientCertificate {
-    /// The chain, leaf first.
-    pub chain: Arc<str>,
-    /// The private key.
-    pub key: Arc<str>,
+pub enum ClientCertificate {
+    /// In PEM files.
+    Files {
+        /// The chain, leaf first.
+        chain: Arc<str>,
+        /// The private key.
+        key: Arc<str>,
+    },
+    /// What SDS has under this name.
+    Secret(Arc<str>),
+}
+
+impl Cluster {
+    /// SDS names of all that is shown to endpoints, and that they are checked by. Files are no secrets of the stream.
+    pub fn secrets(&self) -> Vec<Arc<str>> {
+        match &self.tls {
+            UpstreamTls::None => Vec::new(),
+            UpstreamTls::Mesh { .. } => vec![WORKLOAD_SECRET.into(), ROOTS_SECRET.into()],
+            UpstreamTls::Simple(origination) => {
+                let roots = match &origination.roots {
+                    TlsRoots::Secret(name) => Some(name),
+                    _ => None,
+                };
+                let client = match &origination.client {
+                    Some(ClientCertificate::Secret(name)) => Some(name),
+                    _ => None,
+                };
+                roots.into_iter().chain(client).cloned().collect()
+            }
+        }
+    }
 }
 
 /// The endpoints of a cluster (Envoy's ClusterLoadAssignment).

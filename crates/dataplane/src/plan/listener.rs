@@ -113,6 +113,37 @@ pub const WORKLOAD_SECRET: &str = "default";
 /// SDS name of the mesh's trust anchors, as in Istio.
 pub const ROOTS_SECRET: &str = "ROOTCA";
 
+/// SDS name of a credential: key and chain of a Secret, as in Istio.
+pub fn credential_secret(name: &str) -> Arc<str> {
+    format!("{CREDENTIAL}{name}").into()
+}
+
+/// SDS name of the trust anchors of a credential, as in Istio.
+pub fn credential_roots_secret(name: &str) -> Arc<str> {
+    format!("{CREDENTIAL}{name}{CREDENTIAL_ROOTS}").into()
+}
+
+/// Which credential an SDS name means, and whether it means its trust anchors; `None`: the mesh's own secrets.
+pub fn credential_of_secret(secret: &str) -> Option<(&str, bool)> {
+    let name = secret.strip_prefix(CREDENTIAL)?;
+    match name.strip_suffix(CREDENTIAL_ROOTS) {
+        Some(name) => Some((name, true)),
+        None => Some((name, false)),
+    }
+}
+
+const CREDENTIAL: &str = "kubernetes://";
+const CREDENTIAL_ROOTS: &str = "-cacert";
+
+impl Listener {
+    /// SDS names of all that its chains show, and check callers by.
+    pub fn secrets(&self) -> impl Iterator<Item = Arc<str>> {
+        let tls = self.chains.iter().filter_map(|chain| chain.tls.as_ref());
+        tls.flat_map(|tls| [Some(Arc::clone(&tls.certificate)), tls.client_roots.clone()])
+            .flatten()
+    }
+}
+
 /// What reads the bytes of a connection.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Network {

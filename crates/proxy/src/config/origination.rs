@@ -4,14 +4,18 @@ use rustls::{ClientConfig, RootCertStore, pki_types::ServerName};
 use vigla_dataplane::{ClientCertificate, Origination, TlsRoots};
 use vigla_identity::{IdentityError, Roots, WorkloadIdentity, origination_config};
 
+use super::Keys;
+
 /// The configuration, and the name that is sent. Files are read here: a changed file counts from the next change
 /// of the cluster on.
 pub(super) fn client(
     origination: &Origination,
     alpn: &[&str],
+    keys: &Keys,
 ) -> Result<(ClientConfig, ServerName<'static>), String> {
-    let roots = read_roots(&origination.roots)?;
-    let client = origination.client.as_ref().map(read_client).transpose()?;
+    let roots = read_roots(&origination.roots, keys)?;
+    let client = origination.client.as_ref();
+    let client = client.map(|client| read_client(client, keys)).transpose()?;
     let names = &origination.subject_alt_names;
     let mut config = origination_config(roots.as_ref(), names, client.as_ref(), alpn)
         .map_err(why)?;
@@ -24,7 +28,7 @@ pub(super) fn client(
 }
 
 /// `None`: nothing is checked.
-fn read_roots(roots: &TlsRoots) -> Result<Option<Roots>, String> {
+fn read_roots(roots: &TlsRoots, keys: &Keys) -> Result<Option<Roots>, String> {
     match roots {
         TlsRoots::Unchecked => Ok(None),
         TlsRoots::System => {
@@ -35,15 +39,19 @@ fn read_roots(roots: &TlsRoots) -> Result<Option<Roots>, String> {
             }
             Ok(Some(store.into()))
         }
+        TlsRoots::Secret(name) => keys.roots(name).cloned().map(Some),
         TlsRoots::File(path) => Roots::from_pem(&read(path)?)
             .map(Some)
             .map_err(|error| format!("trust anchors {path}: {}", why(error))),
     }
 }
 
-fn read_client(client: &ClientCertificate) -> Result<WorkloadIdentity, String> {
-    WorkloadIdentity::from_pem(&read(&client.chain)?, &read(&client.key)?)
-        .map_err(|error| format!("{} and {}: {}", client.chain, client.key, why(error)))
+fn read_client(client: &ClientCertificate, keys: &Keys) -> Result<WorkloadIdentity, String> {
+    match client {
+        ClientCertificate::Secret(name) => keys.identity(name).cloned(),
+        ClientCertificate::Files { chain, key } => WorkloadIdentity::from_pem(&read(chain)?, &read(key)?)
+            .map_err(|error| format!("{chain} and {key}: {}", why(error))),
+    }
 }
 
 /// An error with its causes.

@@ -60,7 +60,7 @@ async fn a_server_found_by_dns_is_checked_by_its_names_and_told_who_calls() {
             now(),
         )
         .unwrap();
-    let client = ClientCertificate {
+    let client = ClientCertificate::Files {
         chain: write(folder.path(), "chain.pem", &issued.chain_pem),
         key: write(folder.path(), "key.pem", &issued.key_pem),
     };

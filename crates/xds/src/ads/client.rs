@@ -17,7 +17,7 @@ use envoy_types::pb::{
     google::rpc::Status,
 };
 use vigla_dataplane::{
-    Cluster, Discovery, Listener, Network, Plan, ROOTS_SECRET, RouteSource, UpstreamTls, WORKLOAD_SECRET,
+    Cluster, Discovery, Listener, Network, Plan, RouteSource,
 };
 
 use crate::{DecodeError, Decoded, ResourceKind, Secret, decode_any};
@@ -254,26 +254,27 @@ impl Client {
         let of_listeners = self
             .listeners
             .values()
-            .flat_map(|listener| listener_secrets(listener));
+            .flat_map(|listener| listener.secrets());
         let of_clusters = self
             .clusters
             .values()
-            .flat_map(|cluster| cluster_secrets(cluster));
+            .flat_map(|cluster| cluster.secrets());
         of_listeners.chain(of_clusters).collect()
     }
 
     fn is_warm_cluster(&self, cluster: &Cluster) -> bool {
         (cluster.discovery != Discovery::Eds || self.plan.endpoints.contains_key(&cluster.name))
-            && cluster_secrets(cluster)
+            && cluster
+                .secrets()
                 .iter()
                 .all(|name| self.secrets.contains_key(name))
     }
 
     fn is_warm_listener(&self, listener: &Listener) -> bool {
         named_tables(listener).all(|name| self.plan.route_tables.contains_key(name))
-            && listener_secrets(listener)
-                .iter()
-                .all(|name| self.secrets.contains_key(name))
+            && listener
+                .secrets()
+                .all(|name| self.secrets.contains_key(&name))
     }
 
     /// Puts warm parts in force, keeps the predecessors of cold ones, and drops what nobody needs.
@@ -343,21 +344,6 @@ fn named_tables(listener: &Listener) -> impl Iterator<Item = &Arc<str>> {
         Network::Http(RouteSource::Named(name)) => Some(name),
         _ => None,
     })
-}
-
-fn listener_secrets(listener: &Listener) -> Vec<Arc<str>> {
-    let tls = listener.chains.iter().filter_map(|chain| chain.tls.as_ref());
-    tls.flat_map(|tls| [Some(Arc::clone(&tls.certificate)), tls.client_roots.clone()])
-        .flatten()
-        .collect()
-}
-
-fn cluster_secrets(cluster: &Cluster) -> Vec<Arc<str>> {
-    match cluster.tls {
-        // Files are no secrets of the stream.
-        UpstreamTls::None | UpstreamTls::Simple(_) => Vec::new(),
-        UpstreamTls::Mesh { .. } => vec![WORKLOAD_SECRET.into(), ROOTS_SECRET.into()],
-    }
 }
 
 #[cfg(test)]
