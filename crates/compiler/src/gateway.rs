@@ -8,7 +8,7 @@ use std::{
     sync::Arc,
 };
 
-use vigla_config::{Attachment, Gateway, Node, Server, VirtualService};
+use vigla_config::{Gateway, Node, Server, VirtualService};
 use vigla_dataplane::{
     ChainMatch, Direction, FilterChain, HeaderEdits, Listener, Network, Plan, Redirect, Route, RouteAction,
     RouteMatch, RouteSource, RouteTable,
@@ -257,7 +257,11 @@ fn called_clusters(plan: &Plan) -> BTreeSet<Arc<str>> {
         })
         .flat_map(|forward| {
             let mirrors = forward.mirrors.iter().map(|mirror| &mirror.cluster);
-            forward.clusters.iter().map(|cluster| &cluster.cluster).chain(mirrors)
+            forward
+                .clusters
+                .iter()
+                .map(|cluster| &cluster.cluster)
+                .chain(mirrors)
         })
         .cloned();
     of_requests.chain(of_bytes.flatten()).collect()

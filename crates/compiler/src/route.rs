@@ -89,11 +89,7 @@ fn route(
 }
 
 /// The route of a service for which nobody wrote rules.
-pub(crate) fn default_route(
-    context: &mut Context<'_, '_>,
-    service: &Service,
-    port: &ServicePort,
-) -> Route {
+pub(crate) fn default_route(context: &mut Context<'_, '_>, service: &Service, port: &ServicePort) -> Route {
     let hash = hash::key(context, &service.fqdn, port.port, None);
     let destination = WeightedCluster {
         cluster: names::cluster(port.port, None, service.fqdn.as_str()),

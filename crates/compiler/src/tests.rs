@@ -1,4 +1,5 @@
 mod depth;
+mod features;
 
 use vigla_testing::Mesh;
 
@@ -41,6 +42,7 @@ fn reviews_for(instance: &str, http: &str) -> String {
     let routes = host
         .lines()
         .skip(1)
+        .take_while(|line| line.starts_with(' '))
         .map(|line| line.strip_prefix("  ").unwrap_or(line).to_owned());
     let mut lines: Vec<String> = routes.collect();
     lines.extend(compiled.problems.iter().map(|problem| {
@@ -413,7 +415,7 @@ spec:
       127.64.5.1:9080 reviews-v1 mTLS
       127.64.6.1:9080 reviews-v2 mTLS
       127.64.7.1:9080 reviews-v3 mTLS
-    ! spec.servers[1]: only HTTP, and HTTPS with ISTIO_MUTUAL, is served; the server is left out
+    ! spec.servers[1].tls.credentialName: there is no Secret `books` with `tls.crt` and `tls.key` in namespace `istio-system`; the server is left out
     ");
 }
 
@@ -436,6 +438,9 @@ spec:
     *.old.example:80
       for *.old.example *.old.example:80
       * -> 100 outbound|9080||reviews.bookinfo.svc.cluster.local # VirtualService bookinfo/books spec.http[0] (test.yaml:7:10)
+    allow_any
+      for *
+      * -> 100 PassthroughCluster, no retry
     ");
 }
 

@@ -3,8 +3,8 @@
 
 mod authorization_policy;
 mod connection_pool;
-mod cors_policy;
 mod core;
+mod cors_policy;
 mod destination_rule;
 mod gateway;
 mod http_action;
@@ -32,8 +32,8 @@ pub use http_action::{
 pub use http_rule::{Destination, HttpMatch, HttpRule, Mirror, StringMatch, WeightedDestination};
 pub use load_balancer::{ConsistentHash, HashCookie, LoadBalancer};
 pub use peer_authentication::{MtlsMode, PeerAuthentication};
-pub(crate) use service_entry::workload_entry;
 pub use secret::{KeyPair, SecretObject};
+pub(crate) use service_entry::workload_entry;
 pub use service_entry::{EntryEndpoint, Resolution, ServiceEntry};
 pub use sidecar::{OutboundMode, Sidecar};
 pub use tcp_rule::TcpRule;

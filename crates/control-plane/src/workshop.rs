@@ -133,7 +133,9 @@ fn credentials(mesh: &Snapshot, instance: &Instance, plan: &Plan) -> Vec<(Arc<st
         }
     };
     let names = plan.secrets().into_iter();
-    names.filter_map(|name| Some((name.clone(), find(&name)?))).collect()
+    names
+        .filter_map(|name| Some((name.clone(), find(&name)?)))
+        .collect()
 }
 
 /// Logs why a proxy gets nothing.

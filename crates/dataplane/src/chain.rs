@@ -36,8 +36,14 @@ impl ChainMatch {
         }
         let name = first.server_name?;
         let fits = self.server_names.iter().filter(|wanted| name_fits(wanted, name));
-        fits.map(|wanted| if wanted.starts_with('*') { wanted.len() } else { usize::MAX })
-            .max()
+        fits.map(|wanted| {
+            if wanted.starts_with('*') {
+                wanted.len()
+            } else {
+                usize::MAX
+            }
+        })
+        .max()
     }
 }
 

@@ -546,7 +546,9 @@ pub(crate) fn plan(base: u16) -> Plan {
             ..cluster(&outbound("v1"), Discovery::Eds, mesh(false), Protocol::Grpc)
         },
         Cluster {
-            balancer: Balancer::Maglev { entries: Some(65_537) },
+            balancer: Balancer::Maglev {
+                entries: Some(65_537),
+            },
             ..cluster(&outbound("v2"), Discovery::Eds, UpstreamTls::None, Protocol::Http)
         },
         cluster(

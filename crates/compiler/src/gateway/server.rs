@@ -109,7 +109,8 @@ fn terminated(
         }
     };
     let Some(name) = tls.credential_name() else {
-        let message = "keys of a gateway come from the Secret that `credentialName` names; the server is left out";
+        let message =
+            "keys of a gateway come from the Secret that `credentialName` names; the server is left out";
         context.problem(gateway.origin(tls.node()), message);
         return None;
     };
@@ -123,8 +124,9 @@ fn terminated(
         None
     };
     if let Some(missing) = missing {
-        let message =
-            format!("there is no Secret `{name}` with {missing} in namespace `{own}`; the server is left out");
+        let message = format!(
+            "there is no Secret `{name}` with {missing} in namespace `{own}`; the server is left out"
+        );
         context.problem(gateway.origin(node), message);
         return None;
     }

@@ -17,16 +17,24 @@ pub(super) fn chains(context: &mut Context<'_, '_>, target: u16, servers: &[Serv
         match &served.kind {
             Kind::Terminated { tls, is_http } => {
                 // Sidecars of the mesh send names of subsets, which no server has as host.
-                let alone = servers.len() == 1 && tls.certificate.as_ref() == vigla_dataplane::WORKLOAD_SECRET;
+                let alone =
+                    servers.len() == 1 && tls.certificate.as_ref() == vigla_dataplane::WORKLOAD_SECRET;
                 let wanted = if alone { Vec::new() } else { hosts(served.server) };
                 let Some(server_names) = names.take(wanted) else {
-                    let message = "all its hosts are served by another server of the port; the server is left out";
+                    let message =
+                        "all its hosts are served by another server of the port; the server is left out";
                     context.problem(served.origin(), message);
                     continue;
                 };
                 let name = table_name(served);
                 let network = if *is_http {
-                    http(context, Arc::clone(&name), served.port, target, std::slice::from_ref(served))
+                    http(
+                        context,
+                        Arc::clone(&name),
+                        served.port,
+                        target,
+                        std::slice::from_ref(served),
+                    )
                 } else {
                     match bytes(context, served) {
                         Some((clusters, _)) => Network::Tcp { clusters },

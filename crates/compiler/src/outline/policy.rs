@@ -3,8 +3,8 @@
 use std::fmt::{self, Write as _};
 
 use vigla_dataplane::{
-    Authorization, AuthorizationRule, ClientCertificate, Cluster, Condition, ConnectionPool, Origination, Outlier, Subnet,
-    TextMatch, TlsRoots, UpstreamTls, Wanted,
+    Authorization, AuthorizationRule, ClientCertificate, Cluster, Condition, ConnectionPool, Origination,
+    Outlier, Subnet, TextMatch, TlsRoots, UpstreamTls, Wanted,
 };
 
 use super::from;

@@ -3,7 +3,7 @@
 use super::*;
 
 /// The lines of a sidecar's plan that start with one of these words, with what belongs to them, and the problems.
-fn part(yaml: &str, instance: &str, starts: &[&str]) -> String {
+pub(super) fn part(yaml: &str, instance: &str, starts: &[&str]) -> String {
     part_with(yaml, instance, starts, &Settings::default())
 }
 
@@ -77,17 +77,29 @@ spec:
 #[test]
 fn calls_to_unknown_hosts_pass_unless_the_sidecar_says_otherwise() {
     let last = |yaml: &str| {
-        let text = part(yaml, "productpage-v1-0", &["allow_any", "block_all", "cluster Pass"]);
+        let text = part(
+            yaml,
+            "productpage-v1-0",
+            &["allow_any", "block_all", "cluster Pass"],
+        );
         text.lines().take(3).collect::<Vec<_>>().join("\n")
     };
-    insta::assert_snapshot!(last(""), @"");
+    insta::assert_snapshot!(last(""), @r"
+    allow_any
+      for *
+      * -> 100 PassthroughCluster, no retry
+    ");
     insta::assert_snapshot!(last("
 apiVersion: networking.istio.io/v1
 kind: Sidecar
 metadata: {name: default, namespace: bookinfo}
 spec:
   outboundTrafficPolicy: {mode: REGISTRY_ONLY}
-"), @"");
+"), @r#"
+    block_all
+      for *
+      * -> respond 502 "" # Sidecar bookinfo/default spec.outboundTrafficPolicy.mode (test.yaml:6:33)
+    "#);
 }
 
 #[test]

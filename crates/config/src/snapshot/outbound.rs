@@ -39,7 +39,9 @@ impl Snapshot {
     fn sidecar_of(&self, namespace: &Namespace, labels: &Labels) -> Option<Sidecar<'_>> {
         let of = |namespace: &Namespace| {
             let list = self.sidecars.get(namespace);
-            list.into_iter().flatten().filter_map(|object| Sidecar::of(object))
+            list.into_iter()
+                .flatten()
+                .filter_map(|object| Sidecar::of(object))
         };
         let selects = |sidecar: &Sidecar<'_>| {
             let selector = sidecar.workload_selector();

@@ -222,16 +222,32 @@ fn the_narrowest_sidecar_says_what_becomes_of_calls_to_unknown_hosts() {
     let effective = |namespace: &str, app: &str| {
         let labels = [("app".to_owned(), app.to_owned())].into();
         let found = mesh.outbound_policy(&namespace.into(), &labels);
-        let origin = found.origin.map(|origin| format!("{} {}", origin.object.name, origin.path));
+        let origin = found
+            .origin
+            .map(|origin| format!("{} {}", origin.object.name, origin.path));
         (found.mode, origin.unwrap_or_default())
     };
     use OutboundMode::{AllowAny, RegistryOnly};
     for (namespace, app, mode, origin) in [
-        ("bookinfo", "ratings", AllowAny, "open spec.outboundTrafficPolicy.mode"),
-        ("bookinfo", "reviews", RegistryOnly, "own spec.outboundTrafficPolicy"),
+        (
+            "bookinfo",
+            "ratings",
+            AllowAny,
+            "open spec.outboundTrafficPolicy.mode",
+        ),
+        (
+            "bookinfo",
+            "reviews",
+            RegistryOnly,
+            "own spec.outboundTrafficPolicy",
+        ),
         ("shop", "web", RegistryOnly, "istio data.mesh"),
     ] {
-        assert_eq!(effective(namespace, app), (mode, origin.to_owned()), "{namespace} {app}");
+        assert_eq!(
+            effective(namespace, app),
+            (mode, origin.to_owned()),
+            "{namespace} {app}"
+        );
     }
     let empty = Snapshot::build(Vec::<Arc<Object>>::new(), Vec::new(), MeshSettings::default());
     assert_eq!(

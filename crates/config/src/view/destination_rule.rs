@@ -4,7 +4,10 @@ use std::fmt;
 
 use vigla_model::{Labels, Namespace, Origin};
 
-use super::{ClientTls, ConnectionPoolSettings, LoadBalancer, NETWORKING, OutlierDetection, export_to, is_kind, selector};
+use super::{
+    ClientTls, ConnectionPoolSettings, LoadBalancer, NETWORKING, OutlierDetection, export_to, is_kind,
+    selector,
+};
 use crate::{Node, Object};
 
 /// A DestinationRule.

@@ -66,7 +66,9 @@ impl<'a> ConsistentHash<'a> {
 
     /// Least entries of the ring; `None`: not said.
     pub fn ring_entries(self) -> Option<u32> {
-        let ring = self.field("ringHash").and_then(|ring| ring.get("minimumRingSize"));
+        let ring = self
+            .field("ringHash")
+            .and_then(|ring| ring.get("minimumRingSize"));
         entries(ring.or_else(|| self.field("minimumRingSize"))?)
     }
 

@@ -120,7 +120,8 @@ mod tests {
     #[test]
     fn a_secret_has_keys_by_either_name_and_keeps_them_to_itself() {
         let secret = |data: &str| {
-            let yaml = format!("apiVersion: v1\nkind: Secret\nmetadata: {{name: shop, namespace: a}}\n{data}");
+            let yaml =
+                format!("apiVersion: v1\nkind: Secret\nmetadata: {{name: shop, namespace: a}}\n{data}");
             read_objects("secret.yaml", &yaml).objects.remove(0)
         };
         let tls = secret("data: {tls.crt: Y2hhaW4=, tls.key: a2V5, ca.crt: cm9vdHM=}");
@@ -130,7 +131,10 @@ mod tests {
         assert_eq!(tls.trust_anchors().as_deref(), Some("roots"));
         assert_eq!(format!("{pair:?}"), "KeyPair { chain: \"chain\", .. }");
         let generic = secret("stringData: {cert: chain, key: other}");
-        assert_eq!(SecretObject::of(&generic).unwrap().key_pair().unwrap().key, "other");
+        assert_eq!(
+            SecretObject::of(&generic).unwrap().key_pair().unwrap().key,
+            "other"
+        );
         let empty = secret("data: {tls.crt: '', tls.key: a2V5}");
         assert_eq!(SecretObject::of(&empty).unwrap().key_pair(), None);
     }

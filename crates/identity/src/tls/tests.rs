@@ -6,7 +6,7 @@ use rustls::{ClientConnection, ServerConnection, pki_types::ServerName};
 use vigla_model::Timestamp;
 
 use super::*;
-use crate::Authority;
+use crate::{Authority, peer_identity};
 
 struct Mesh {
     authority: Authority,

@@ -17,8 +17,7 @@ pub(super) fn client(
     let client = origination.client.as_ref();
     let client = client.map(|client| read_client(client, keys)).transpose()?;
     let names = &origination.subject_alt_names;
-    let mut config = origination_config(roots.as_ref(), names, client.as_ref(), alpn)
-        .map_err(why)?;
+    let mut config = origination_config(roots.as_ref(), names, client.as_ref(), alpn).map_err(why)?;
     config.enable_sni = origination.sni.is_some();
     // The name only says what is sent; what is checked are the names of the cluster.
     let sent = origination.sni.as_deref().unwrap_or("none.invalid");

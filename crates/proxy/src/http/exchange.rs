@@ -244,7 +244,10 @@ async fn forward_request(
     prepare_request(&mut parts, downstream, matched, forward, &mut record);
     edit(&destination.request_headers, &mut parts.headers);
     edit(&matched.route.request_headers, &mut parts.headers);
-    let host = parts.headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    let host = parts
+        .headers
+        .get(header::HOST)
+        .and_then(|host| host.to_str().ok());
     let host = host.unwrap_or_default();
     let Some(cluster) = cluster.toward(host, record.is_http2, downstream).await else {
         return reply::NO_ADDRESS.send(record);

@@ -58,7 +58,10 @@ fn is_chosen(mirror: &Mirror, worker: &Worker) -> bool {
 
 /// Marks the host, so that who gets the copy can tell: `reviews:9080` becomes `reviews-shadow:9080`.
 fn shadow(mut parts: request::Parts) -> request::Parts {
-    let host = parts.headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    let host = parts
+        .headers
+        .get(header::HOST)
+        .and_then(|host| host.to_str().ok());
     let marked = host.map(|host| match host.rsplit_once(':') {
         Some((name, port)) if !port.ends_with(']') => format!("{name}-shadow:{port}"),
         _ => format!("{host}-shadow"),

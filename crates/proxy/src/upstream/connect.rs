@@ -117,7 +117,7 @@ impl Connector {
     }
 
     async fn open(&self) -> Result<Opened, ConnectError> {
-        let failed = |error: std::io::Error| ConnectError::Failed(error.to_string());
+        let failed = |error: io::Error| ConnectError::Failed(error.to_string());
         let stream = TcpStream::connect(self.address).await.map_err(failed)?;
         stream.set_nodelay(true).map_err(failed)?;
         if let Some(keepalive) = self.keepalive {

@@ -3,7 +3,7 @@
 use std::{
     net::SocketAddr,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -19,6 +19,7 @@ use tokio::net::TcpListener;
 pub(crate) struct App {
     pub(crate) address: SocketAddr,
     count: Arc<AtomicU64>,
+    last: Arc<Mutex<String>>,
 }
 
 impl App {
@@ -30,16 +31,24 @@ impl App {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let count = Arc::new(AtomicU64::new(0));
-        let counted = Arc::clone(&count);
+        let last = Arc::<Mutex<String>>::default();
+        let (counted, kept) = (Arc::clone(&count), Arc::clone(&last));
         tokio::spawn(async move {
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
                 let count = Arc::clone(&counted);
-                let service = service_fn(move |request| answer(request, Arc::clone(&count)));
+                let last = Arc::clone(&kept);
+                let service =
+                    service_fn(move |request| answer(request, Arc::clone(&count), Arc::clone(&last)));
                 tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
             }
         });
-        Self { address, count }
+        Self { address, count, last }
+    }
+
+    /// What it saw last.
+    pub(crate) fn last(&self) -> String {
+        self.last.lock().unwrap().clone()
     }
 
     /// Requests that it has seen.
@@ -51,6 +60,7 @@ impl App {
 async fn answer(
     request: Request<Incoming>,
     count: Arc<AtomicU64>,
+    last: Arc<Mutex<String>>,
 ) -> Result<Response<Full<Bytes>>, &'static str> {
     let number = count.fetch_add(1, Ordering::Relaxed) + 1;
     let path = request.uri().path().to_owned();
@@ -58,6 +68,7 @@ async fn answer(
     for (name, value) in request.headers() {
         seen.push_str(&format!("{name}: {}\n", value.to_str().unwrap()));
     }
+    last.lock().unwrap().clone_from(&seen);
     let body = request
         .into_body()
         .collect()

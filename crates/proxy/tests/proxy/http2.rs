@@ -254,7 +254,11 @@ fn retrying_refused() -> Route {
 async fn what_an_endpoint_refused_is_tried_again() {
     let echo = Echo::start(100).await;
     let (world, address) = to_http2(vec![endpoint(echo.address)], retrying_refused()).await;
-    let reply = Stub::new(address).await.call("/refuse/first", &[], &[b"a"]).await.unwrap();
+    let reply = Stub::new(address)
+        .await
+        .call("/refuse/first", &[], &[b"a"])
+        .await
+        .unwrap();
     assert_eq!(reply.grpc_status(), Some("0"));
     assert_eq!(world.end().await[0]["response_flags"], "-");
     assert_eq!(echo.count(), 2);
@@ -287,7 +291,10 @@ async fn a_stream_that_the_farewell_of_a_connection_leaves_out_is_tried_again() 
     });
     let (world, entry) = to_http2(vec![endpoint(address)], retrying_refused()).await;
     let call = async { Stub::new(entry).await.call("/echo", &[], &[b"a"]).await };
-    let reply = tokio::time::timeout(Duration::from_secs(5), call).await.unwrap().unwrap();
+    let reply = tokio::time::timeout(Duration::from_secs(5), call)
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(reply.grpc_status(), Some("0"));
     assert_eq!((world.end().await.len(), echo.count()), (1, 1));
 }

@@ -6,6 +6,8 @@ mod app;
 mod authorization;
 mod control_plane;
 mod echo;
+mod extra;
+mod gateway;
 mod http;
 mod http2;
 mod mesh;

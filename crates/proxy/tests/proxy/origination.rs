@@ -9,6 +9,7 @@ use tokio_rustls::TlsAcceptor;
 use vigla_dataplane::*;
 use vigla_identity::{Authority, Roots, WorkloadIdentity, server_config};
 use vigla_model::{PeerIdentity, Principal};
+use vigla_xds::Secret;
 
 use crate::{mesh::now, world::*};
 
@@ -60,6 +61,22 @@ async fn a_server_found_by_dns_is_checked_by_its_names_and_told_who_calls() {
             now(),
         )
         .unwrap();
+    let by_name: Secrets = [
+        (
+            credential_secret("books"),
+            Secret::Certificate {
+                chain_pem: issued.chain_pem.clone(),
+                key_pem: issued.key_pem.clone(),
+            },
+        ),
+        (
+            credential_roots_secret("books"),
+            Secret::Roots {
+                pem: authority.roots_pem().to_owned(),
+            },
+        ),
+    ]
+    .into();
     let client = ClientCertificate::Files {
         chain: write(folder.path(), "chain.pem", &issued.chain_pem),
         key: write(folder.path(), "key.pem", &issued.key_pem),
@@ -71,7 +88,10 @@ async fn a_server_found_by_dns_is_checked_by_its_names_and_told_who_calls() {
         "spiffe://cluster.local/ns/outside/sa/books",
     );
     let file = TlsRoots::File;
+    let secret = TlsRoots::Secret(credential_roots_secret("books"));
     for (names, roots, with_client, want, reason) in [
+        (vec![dns.as_str()], secret.clone(), true, 200, ""),
+        (vec!["a.example"], secret.clone(), true, 503, "a.example"),
         (vec![dns.as_str()], file(right.clone()), true, 200, ""),
         (vec!["a.example", uri], file(right.clone()), true, 200, ""),
         (vec![], TlsRoots::Unchecked, true, 200, ""),
@@ -94,6 +114,7 @@ async fn a_server_found_by_dns_is_checked_by_its_names_and_told_who_calls() {
     ] {
         let mut world = World::new();
         let address = world.listen(outbound());
+        world.secrets = by_name.clone();
         world.routes(vec![to_v1()]);
         let mut books = cluster("v1");
         books.discovery = Discovery::Dns(vec![DnsEndpoint {
@@ -105,8 +126,11 @@ async fn a_server_found_by_dns_is_checked_by_its_names_and_told_who_calls() {
         books.tls = UpstreamTls::Simple(Origination {
             sni: Some("books.example".into()),
             subject_alt_names: names.iter().map(|name| (*name).into()).collect(),
-            roots,
-            client: with_client.then(|| client.clone()),
+            roots: roots.clone(),
+            client: with_client.then(|| match &roots {
+                TlsRoots::Secret(_) => ClientCertificate::Secret(credential_secret("books")),
+                _ => client.clone(),
+            }),
         });
         world.plan.clusters.insert("v1".into(), Arc::new(books));
         world.apply().await;

@@ -16,9 +16,7 @@ use envoy_types::pb::{
     },
     google::rpc::Status,
 };
-use vigla_dataplane::{
-    Cluster, Discovery, Listener, Network, Plan, RouteSource,
-};
+use vigla_dataplane::{Cluster, Discovery, Listener, Network, Plan, RouteSource};
 
 use crate::{DecodeError, Decoded, ResourceKind, Secret, decode_any};
 
@@ -251,14 +249,8 @@ impl Client {
     }
 
     fn needed_secrets(&self) -> BTreeSet<Arc<str>> {
-        let of_listeners = self
-            .listeners
-            .values()
-            .flat_map(|listener| listener.secrets());
-        let of_clusters = self
-            .clusters
-            .values()
-            .flat_map(|cluster| cluster.secrets());
+        let of_listeners = self.listeners.values().flat_map(|listener| listener.secrets());
+        let of_clusters = self.clusters.values().flat_map(|cluster| cluster.secrets());
         of_listeners.chain(of_clusters).collect()
     }
 
@@ -272,9 +264,7 @@ impl Client {
 
     fn is_warm_listener(&self, listener: &Listener) -> bool {
         named_tables(listener).all(|name| self.plan.route_tables.contains_key(name))
-            && listener
-                .secrets()
-                .all(|name| self.secrets.contains_key(&name))
+            && listener.secrets().all(|name| self.secrets.contains_key(&name))
     }
 
     /// Puts warm parts in force, keeps the predecessors of cold ones, and drops what nobody needs.

@@ -120,7 +120,9 @@ pub(crate) fn read_forward(message: &Message) -> Result<Forward, Reason> {
         return Err("forwards in a way that is not supported".to_owned());
     }
     if message.max_grpc_timeout != message.timeout {
-        return Err("deadlines of gRPC callers have another bound than the route's: not supported".to_owned());
+        return Err(
+            "deadlines of gRPC callers have another bound than the route's: not supported".to_owned(),
+        );
     }
     let clusters = match required(message.cluster_specifier.as_ref(), "the cluster")? {
         ClusterSpecifier::Cluster(name) => vec![WeightedCluster {

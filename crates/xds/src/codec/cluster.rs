@@ -4,7 +4,6 @@ mod policy;
 
 use std::collections::HashMap;
 
-use envoy_types::pb::google::protobuf::UInt64Value;
 use envoy_types::pb::envoy::{
     config::{
         cluster::v3::{
@@ -24,6 +23,7 @@ use envoy_types::pb::envoy::{
         },
     },
 };
+use envoy_types::pb::google::protobuf::UInt64Value;
 use vigla_dataplane::{Balancer, Cluster, Discovery, HttpVersion, UpstreamTls};
 use vigla_model::Protocol;
 
@@ -180,7 +180,11 @@ pub(crate) fn read(message: &Message) -> Result<Cluster, Reason> {
 }
 
 fn write_table(balancer: Balancer) -> Option<LbConfig> {
-    let entries = |entries: u32| Some(UInt64Value { value: entries.into() });
+    let entries = |entries: u32| {
+        Some(UInt64Value {
+            value: entries.into(),
+        })
+    };
     match balancer {
         Balancer::RingHash {
             entries: Some(least), ..
@@ -202,7 +206,8 @@ fn read_table(message: &Message) -> Result<Option<u32>, Reason> {
         None => None,
         Some(_) => return Err("endpoints are picked in a way that is not supported".to_owned()),
     };
-    let small = |entries: UInt64Value| u32::try_from(entries.value).map_err(|_| "a table is too large".to_owned());
+    let small =
+        |entries: UInt64Value| u32::try_from(entries.value).map_err(|_| "a table is too large".to_owned());
     entries.map(small).transpose()
 }
 
@@ -278,8 +283,12 @@ fn http_options(cluster: &Cluster) -> HashMap<String, envoy_types::pb::google::p
         })
     };
     let version = match cluster.http {
-        HttpVersion::Http1 => explicit(ProtocolConfig::HttpProtocolOptions(Http1ProtocolOptions::default())),
-        HttpVersion::Http2 => explicit(ProtocolConfig::Http2ProtocolOptions(Http2ProtocolOptions::default())),
+        HttpVersion::Http1 => explicit(ProtocolConfig::HttpProtocolOptions(
+            Http1ProtocolOptions::default(),
+        )),
+        HttpVersion::Http2 => explicit(ProtocolConfig::Http2ProtocolOptions(
+            Http2ProtocolOptions::default(),
+        )),
         HttpVersion::AsCaller => {
             UpstreamProtocolOptions::UseDownstreamProtocolConfig(UseDownstreamHttpConfig {
                 http_protocol_options: Some(Http1ProtocolOptions::default()),

@@ -10,9 +10,7 @@ use envoy_types::pb::{
                 RouteAction as Message,
                 route_action::{
                     HashPolicy, RequestMirrorPolicy,
-                    hash_policy::{
-                        ConnectionProperties, Cookie, Header, PolicySpecifier, QueryParameter,
-                    },
+                    hash_policy::{ConnectionProperties, Cookie, Header, PolicySpecifier, QueryParameter},
                 },
             },
         },
@@ -99,7 +97,9 @@ fn read_hash(message: &HashPolicy) -> Result<HashKey, Reason> {
         Some(PolicySpecifier::ConnectionProperties(ConnectionProperties { source_ip: true })) => {
             Ok(HashKey::SourceIp)
         }
-        Some(PolicySpecifier::QueryParameter(parameter)) => Ok(HashKey::Query(parameter.name.as_str().into())),
+        Some(PolicySpecifier::QueryParameter(parameter)) => {
+            Ok(HashKey::Query(parameter.name.as_str().into()))
+        }
         _ => Err(unsupported()),
     }
 }
@@ -107,7 +107,11 @@ fn read_hash(message: &HashPolicy) -> Result<HashKey, Reason> {
 pub(crate) fn read(message: &Message, forward: &mut Forward) -> Result<(), Reason> {
     let mirrors = message.request_mirror_policies.iter().map(read_mirror);
     forward.mirrors = mirrors.collect::<Result<_, _>>()?;
-    forward.hash = message.hash_policy.iter().map(read_hash).collect::<Result<_, _>>()?;
+    forward.hash = message
+        .hash_policy
+        .iter()
+        .map(read_hash)
+        .collect::<Result<_, _>>()?;
     Ok(())
 }
 
@@ -118,7 +122,9 @@ pub(crate) fn write_cors(cors: &Cors) -> Any {
         allow_methods: cors.allow_methods.join(","),
         allow_headers: cors.allow_headers.join(","),
         expose_headers: cors.expose_headers.join(","),
-        max_age: cors.max_age.map_or(String::new(), |age| age.as_secs().to_string()),
+        max_age: cors
+            .max_age
+            .map_or(String::new(), |age| age.as_secs().to_string()),
         allow_credentials: cors.allow_credentials.map(|value| BoolValue { value }),
         forward_not_matching_preflights: flag(cors.forward_unmatched),
         ..CorsPolicy::default()
@@ -136,7 +142,10 @@ pub(crate) fn read_cors(any: &Any) -> Result<Cors, Reason> {
     };
     let age = match message.max_age.as_str() {
         "" => None,
-        text => Some(text.parse().map_err(|_| format!("`{text}` is no time in seconds"))?),
+        text => Some(
+            text.parse()
+                .map_err(|_| format!("`{text}` is no time in seconds"))?,
+        ),
     };
     let origins = message.allow_origin_string_match.iter().map(matches::read_text);
     Ok(Cors {
@@ -147,7 +156,9 @@ pub(crate) fn read_cors(any: &Any) -> Result<Cors, Reason> {
         max_age: age.map(std::time::Duration::from_secs),
         allow_credentials: message.allow_credentials.map(|flag| flag.value),
         // Envoy's default.
-        forward_unmatched: message.forward_not_matching_preflights.is_none_or(|flag| flag.value),
+        forward_unmatched: message
+            .forward_not_matching_preflights
+            .is_none_or(|flag| flag.value),
         origin: None,
     })
 }
@@ -155,21 +166,23 @@ pub(crate) fn read_cors(any: &Any) -> Result<Cors, Reason> {
 /// Adds the origins of mirrors and rules for browsers to a route's metadata.
 pub(crate) fn write_origins(metadata: Option<Metadata>, forward: &Forward) -> Option<Metadata> {
     let mirrors = forward.mirrors.iter().enumerate();
-    let mirrors = mirrors.filter_map(|(at, mirror)| Some((format!("{MIRROR_ORIGIN}{at}"), mirror.origin.as_ref()?)));
+    let mirrors =
+        mirrors.filter_map(|(at, mirror)| Some((format!("{MIRROR_ORIGIN}{at}"), mirror.origin.as_ref()?)));
     let cors = forward.cors.as_ref().and_then(|cors| cors.origin.as_ref());
     let all = mirrors.chain(cors.map(|origin| (CORS_ORIGIN.to_owned(), origin)));
     all.fold(metadata, |metadata, (key, origin)| {
         let mut metadata = metadata.unwrap_or_default();
-        metadata.filter_metadata.insert(key, metadata::write_origin(origin));
+        metadata
+            .filter_metadata
+            .insert(key, metadata::write_origin(origin));
         Some(metadata)
     })
 }
 
 /// Reads them back.
 pub(crate) fn read_origins(metadata: Option<&Metadata>, forward: &mut Forward) {
-    let find = |key: &str| -> Option<Origin> {
-        metadata::read_exact_origin(metadata?.filter_metadata.get(key)?)
-    };
+    let find =
+        |key: &str| -> Option<Origin> { metadata::read_exact_origin(metadata?.filter_metadata.get(key)?) };
     for (at, mirror) in forward.mirrors.iter_mut().enumerate() {
         mirror.origin = find(&format!("{MIRROR_ORIGIN}{at}"));
     }

@@ -26,13 +26,21 @@ fn a_plan_is_read_back_as_it_was_written() {
 
 #[test]
 fn credentials_are_asked_for_by_name() {
-    let books = sample::cluster("books", Discovery::Eds, sample::by_credential(), vigla_model::Protocol::Http);
+    let books = sample::cluster(
+        "books",
+        Discovery::Eds,
+        sample::by_credential(),
+        vigla_model::Protocol::Http,
+    );
     let plan = Plan {
         clusters: [(Arc::clone(&books.name), Arc::new(books))].into(),
         ..Plan::default()
     };
     let names: Vec<_> = plan.secrets().into_iter().collect();
-    assert_eq!(names, ["kubernetes://books".into(), "kubernetes://books-cacert".into()] as [Arc<str>; 2]);
+    assert_eq!(
+        names,
+        ["kubernetes://books".into(), "kubernetes://books-cacert".into()] as [Arc<str>; 2]
+    );
     assert_eq!(decode(&encode(&plan, EncodeOptions::default())).unwrap(), plan);
 }
 

@@ -5,6 +5,8 @@ use std::time::Duration;
 use envoy_types::pb::google::protobuf::Any;
 use prost::Message;
 
+use vigla_dataplane::{ROOTS_SECRET, WORKLOAD_SECRET};
+
 use super::*;
 use crate::{
     EncodeOptions, Resources, encode, encode_secret, sample,
