@@ -1,8 +1,9 @@
 //! P14: what a request costs a sidecar, ours against stock Envoy. `cargo xtask bench proxy`.
 //!
 //! One mesh, fed by one control plane: a caller whose sidecar is `vigla-proxy`, a caller whose sidecar is Envoy, both
-//! with the same config, metrics that are scraped and an access log. They take turns under the same load, first to a
-//! server without sidecar (plain text), then to one with a sidecar (mutual TLS). Counted is the processor time of the
+//! with the same config, metrics that are scraped, an access log, and spans of a tenth of the requests. They take turns
+//! under the same load: to a server without sidecar (plain text), to one with a sidecar (mutual TLS), and to one that
+//! speaks HTTP/2. Counted is the processor time of the
 //! caller's sidecar alone; it has one core, everything else the other.
 #![expect(clippy::print_stdout, reason = "a measurement prints its figures")]
 
@@ -18,11 +19,14 @@ use tokio::time::sleep;
 use vigla_testing::{Report, median};
 use vigla_tests::{Demo, Given, Options, given, usage};
 
-use load::Load;
-use mesh::{Caller, PLAIN, SECURE};
+use load::{Load, Version};
+use mesh::{Caller, HTTP2, PLAIN, SECURE};
 
 const ROUNDS: usize = 5;
 const CONNECTIONS: usize = 32;
+/// Of HTTP/2, each with so many streams.
+const SHARED_CONNECTIONS: usize = 8;
+const STREAMS: u32 = 4;
 const BODY_BYTES: usize = 1024;
 /// Before the part that counts: connections are made, and the balancer has met its endpoints.
 const WARM: Duration = Duration::from_secs(1);
@@ -54,7 +58,8 @@ async fn main() -> ExitCode {
 async fn measure() -> anyhow::Result<Report> {
     let envoy = given(Given::Envoy).context("there is no Envoy")?;
     let folder = tempfile::tempdir()?;
-    mesh::write(folder.path(), BODY_BYTES)?;
+    let outside = load::http2::serve(BODY_BYTES).context("the server of HTTP/2")?;
+    mesh::write(folder.path(), BODY_BYTES, outside)?;
     let options = Options::arguments([
         "--mesh".into(),
         folder.path().as_os_str().to_owned(),
@@ -81,21 +86,26 @@ async fn measure() -> anyhow::Result<Report> {
     }
     sleep(Duration::from_secs(3)).await;
     let memory = |caller: &Caller| {
-        Ok::<f64, anyhow::Error>(usage(caller.id).context("the sidecar died")?.pss_bytes as f64 / 1e6)
+        Ok::<f64, anyhow::Error>(usage(caller.id).context("the sidecar died")?.rss_bytes as f64 / 1e6)
     };
     let idle = (memory(&ours)?, memory(&peer)?);
 
     let mut report = Report::new("proxy");
-    for (host, what) in [(PLAIN, "plain text"), (SECURE, "mutual TLS")] {
+    let cases = [
+        (PLAIN, Version::Http1, "HTTP/1.1, plain text", "≤ 0.4 ×"),
+        (SECURE, Version::Http1, "HTTP/1.1, mutual TLS", "≤ 0.4 ×"),
+        (HTTP2, Version::Http2(STREAMS), "HTTP/2, plain text", "≤ 0.8 ×"),
+    ];
+    for (host, version, what, bar) in cases {
         let (mut turns, mut ratios) = ((Vec::new(), Vec::new()), Vec::new());
         for round in 0..ROUNDS {
             // Who comes first changes, so that neither always meets a warmer machine.
             let (mine, theirs) = if round % 2 == 0 {
-                let mine = turn(&ours, host).await?;
-                (mine, turn(&peer, host).await?)
+                let mine = turn(&ours, host, version).await?;
+                (mine, turn(&peer, host, version).await?)
             } else {
-                let theirs = turn(&peer, host).await?;
-                (turn(&ours, host).await?, theirs)
+                let theirs = turn(&peer, host, version).await?;
+                (turn(&ours, host, version).await?, theirs)
             };
             println!("{what}, round {}: {mine:?} {theirs:?}", round + 1);
             ratios.push(mine.cost / theirs.cost);
@@ -113,7 +123,7 @@ async fn measure() -> anyhow::Result<Report> {
             "P14",
             &format!("processor time a request, vigla-proxy / Envoy, {what}"),
             format!("{ratio:.2} × ({:.2}–{:.2})", spread.0, spread.1),
-            "≤ 0.4 ×",
+            bar,
         );
         let both = |of: fn(&Turn) -> f64| (middle(&turns.0, of), middle(&turns.1, of));
         let (cost, rate) = (both(|turn| turn.cost), both(|turn| turn.rate));
@@ -127,27 +137,31 @@ async fn measure() -> anyhow::Result<Report> {
     }
     let loaded = (memory(&ours)?, memory(&peer)?);
     report.row(
-        "",
-        "memory idle, vigla-proxy / Envoy",
+        "P24",
+        "a sidecar's memory idle, vigla-proxy / Envoy",
         format!("{:.0} / {:.0} MB", idle.0, idle.1),
-        "",
+        "≤ 18 MB",
     );
     report.row(
-        "",
-        "memory after the load",
+        "P24",
+        "a sidecar's memory after the load",
         format!("{:.0} / {:.0} MB", loaded.0, loaded.1),
-        "",
+        "≤ 24 MB",
     );
     report.note(format!(
-        "HTTP/1.1, {BODY_BYTES} bytes, {CONNECTIONS} connections, closed loop; {ROUNDS} rounds of {} s in turns; median and spread of the rounds' ratios; memory is PSS",
+        "{BODY_BYTES} bytes, closed loop; HTTP/1.1 on {CONNECTIONS} connections, HTTP/2 on {SHARED_CONNECTIONS} with {STREAMS} streams each; metrics, access log, spans of a tenth of the requests; {ROUNDS} rounds of {} s in turns; median and spread of the rounds' ratios; memory is RSS",
         MEASURED.as_secs()
     ));
     Ok(report)
 }
 
 /// Loads one sidecar and tells what it used.
-async fn turn(caller: &Caller, host: &str) -> anyhow::Result<Turn> {
-    let load = Load::start(caller.outbound, host, CONNECTIONS);
+async fn turn(caller: &Caller, host: &str, version: Version) -> anyhow::Result<Turn> {
+    let connections = match version {
+        Version::Http1 => CONNECTIONS,
+        Version::Http2(_) => SHARED_CONNECTIONS,
+    };
+    let load = Load::start(caller.outbound, host, version, connections);
     sleep(WARM).await;
     let cpu = || Ok::<Duration, anyhow::Error>(usage(caller.id).context("the sidecar died")?.cpu);
     let (before, done) = (cpu()?, load.done());

@@ -38,6 +38,8 @@ pub fn processes_that_mention(text: &str) -> Vec<Process> {
 pub struct Usage {
     /// Its share of memory: pages that several processes have count for each in part.
     pub pss_bytes: u64,
+    /// Its memory with all that it shares.
+    pub rss_bytes: u64,
     /// Time on processors, its own and the kernel's for it.
     pub cpu: Duration,
 }
@@ -45,15 +47,19 @@ pub struct Usage {
 /// Reads what a process has used; `None` when it is gone.
 pub fn usage(id: u32) -> Option<Usage> {
     let rollup = fs::read_to_string(format!("/proc/{id}/smaps_rollup")).ok()?;
-    let pss = rollup.lines().find_map(|line| line.strip_prefix("Pss:"))?;
-    let kilobytes: u64 = pss.trim().trim_end_matches("kB").trim().parse().ok()?;
+    let bytes = |name: &str| {
+        let line = rollup.lines().find_map(|line| line.strip_prefix(name))?;
+        let kilobytes: u64 = line.trim().trim_end_matches("kB").trim().parse().ok()?;
+        Some(kilobytes * 1024)
+    };
     let stat = fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
     // The name in parentheses may hold spaces; the 14th and 15th fields of all are the two times.
     let fields: Vec<&str> = stat.rsplit(')').next()?.split_whitespace().collect();
     let ticks: u64 = fields.get(11)?.parse::<u64>().ok()? + fields.get(12)?.parse::<u64>().ok()?;
     let cpu = Duration::from_millis(ticks * 1000 / TICKS_PER_SECOND);
     Some(Usage {
-        pss_bytes: kilobytes * 1024,
+        pss_bytes: bytes("Pss:")?,
+        rss_bytes: bytes("Rss:")?,
         cpu,
     })
 }

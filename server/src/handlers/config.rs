@@ -64,9 +64,17 @@ pub async fn get_object(
     let object = found.ok_or_else(|| ApiError::NotFound(format!("{wanted} in the mesh's config")))?;
     Ok(Json(ConfigDetail {
         item: config_item(object),
-        yaml: object.text().to_owned(),
+        yaml: shown_text(object).to_owned(),
         first_line: object.first_line(),
     }))
+}
+
+/// The text of an object; that of a Secret is for proxies alone.
+fn shown_text(object: &Object) -> &str {
+    match vigla_config::SecretObject::of(object) {
+        Some(_) => "# The text of a Secret is not shown.\n",
+        None => object.text(),
+    }
 }
 
 /// Objects of the whole cluster are for callers who may read everything.

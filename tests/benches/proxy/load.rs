@@ -14,6 +14,9 @@ use std::{
     time::Duration,
 };
 
+#[path = "http2.rs"]
+pub(crate) mod http2;
+
 /// An answer that takes longer has failed.
 const DEADLINE: Duration = Duration::from_secs(5);
 
@@ -24,6 +27,15 @@ struct Shared {
     failed: AtomicU64,
 }
 
+/// What is spoken to the sidecar, and from it to the server.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Version {
+    /// Each connection with one request under way.
+    Http1,
+    /// Each connection with this many.
+    Http2(u32),
+}
+
 /// Connections under load.
 pub(crate) struct Load {
     shared: Arc<Shared>,
@@ -31,14 +43,24 @@ pub(crate) struct Load {
 }
 
 impl Load {
-    pub(crate) fn start(address: SocketAddr, host: &str, connections: usize) -> Self {
+    pub(crate) fn start(address: SocketAddr, host: &str, version: Version, connections: usize) -> Self {
         let shared = Arc::<Shared>::default();
         let request = format!("GET /load HTTP/1.1\r\nHost: {host}\r\nUser-Agent: vigla-bench\r\n\r\n");
         let threads = (0..connections).map(|_| {
-            let (shared, request) = (Arc::clone(&shared), request.clone());
+            let (shared, request, host) = (Arc::clone(&shared), request.clone(), host.to_owned());
             thread::spawn(move || {
                 while !shared.stop.load(Ordering::Relaxed) {
-                    if ask(address, request.as_bytes(), &shared).is_err() {
+                    let asked = match version {
+                        Version::Http1 => ask(address, request.as_bytes(), &shared),
+                        Version::Http2(streams) => http2::ask(
+                            address,
+                            &host,
+                            streams,
+                            || !shared.stop.load(Ordering::Relaxed),
+                            || drop(shared.done.fetch_add(1, Ordering::Relaxed)),
+                        ),
+                    };
+                    if asked.is_err() {
                         shared.failed.fetch_add(1, Ordering::Relaxed);
                         // One that fails at once must not become a load of its own.
                         thread::sleep(Duration::from_millis(20));

@@ -20,8 +20,11 @@ pub(crate) const SECURE: &str = "server:9080";
 /// Within this time sidecars have their config.
 const START: Duration = Duration::from_secs(30);
 
-/// Writes the mesh: two servers, two callers.
-pub(crate) fn write(folder: &Path, body_bytes: usize) -> anyhow::Result<()> {
+/// Server outside the mesh that speaks HTTP/2.
+pub(crate) const HTTP2: &str = "books.example:9080";
+
+/// Writes the mesh: two servers, two callers, and a server outside; a tenth of the requests make spans.
+pub(crate) fn write(folder: &Path, body_bytes: usize, outside: SocketAddr) -> anyhow::Result<()> {
     let mut yaml = String::from(
         "apiVersion: v1\nkind: Namespace\nmetadata: {name: bench, labels: {istio-injection: enabled}}\n",
     );
@@ -64,6 +67,25 @@ spec:
 "
         );
     }
+    yaml += &format!(
+        "---
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {{name: books, namespace: bench}}
+spec:
+  hosts: [books.example]
+  resolution: STATIC
+  ports: [{{name: http2, number: 9080, protocol: HTTP2, targetPort: {}}}]
+  endpoints: [{{address: {}}}]
+---
+apiVersion: telemetry.istio.io/v1
+kind: Telemetry
+metadata: {{name: spans, namespace: istio-system}}
+spec: {{tracing: [{{randomSamplingPercentage: 10}}]}}
+",
+        outside.port(),
+        outside.ip()
+    );
     fs::write(folder.join("mesh.yaml"), yaml)?;
     Ok(())
 }

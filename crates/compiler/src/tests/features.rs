@@ -1,6 +1,6 @@
 //! Gateways with TLS; copies, browsers and keys of routes.
 
-use super::{depth::part, *};
+use super::depth::part;
 
 #[test]
 fn a_gateway_tells_servers_apart_by_the_name_in_the_hello() {

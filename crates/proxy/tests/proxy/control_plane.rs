@@ -65,6 +65,16 @@ impl ControlPlane {
         }
     }
 
+    /// Why the proxy refused something.
+    pub(crate) fn refusals(&self) -> Vec<Arc<str>> {
+        let events = self.events.lock().unwrap();
+        let texts = events.iter().filter_map(|event| match event {
+            server::Event::Refused { text, .. } => Some(Arc::clone(text)),
+            _ => None,
+        });
+        texts.collect()
+    }
+
     /// Changes what the proxy is to have.
     pub(crate) fn push(&self, plan: &Plan, secrets: &Secrets) {
         self.target.send_replace(resources(plan, secrets));

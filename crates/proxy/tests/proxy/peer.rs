@@ -119,10 +119,12 @@ impl Case {
         cluster.name = self.name.into();
         cluster.service = Some(self.service().as_str().into());
         plan.clusters.insert(cluster.name.clone(), Arc::new(cluster));
-        let endpoints = Endpoints {
-            endpoints: self.endpoints.clone(),
-        };
-        plan.endpoints.insert(self.name.into(), Arc::new(endpoints));
+        if self.cluster.discovery == Discovery::Eds {
+            let endpoints = Endpoints {
+                endpoints: self.endpoints.clone(),
+            };
+            plan.endpoints.insert(self.name.into(), Arc::new(endpoints));
+        }
         address
     }
 
@@ -330,11 +332,16 @@ async fn envoy_answers_flags_and_counts_alike() {
         .map(|case| (case.add(&mut ours.plan), case.add(&mut theirs)))
         .collect();
     ours.apply().await;
-    let _control_plane = ControlPlane::start(&envoy.folder.path().join("ads"), &theirs, &no_secrets());
+    let control_plane = ControlPlane::start(&envoy.folder.path().join("ads"), &theirs, &no_secrets());
     let limit = Instant::now() + Duration::from_secs(30);
     for (_, address) in &addresses {
         while tokio::net::TcpStream::connect(address).await.is_err() {
-            assert!(Instant::now() < limit, "Envoy does not listen on {address}");
+            let refused = || control_plane.refusals();
+            assert!(
+                Instant::now() < limit,
+                "Envoy does not listen on {address}: {:?}",
+                refused()
+            );
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
