@@ -24,7 +24,10 @@ const HTTP_PORT: u16 = 80;
 
 /// The clusters of hosts, by authority and version of HTTP.
 #[derive(Default)]
-pub(super) struct Hosts(RefCell<HashMap<(Box<str>, bool), (Instant, Rc<ClusterState>)>>);
+pub(super) struct Hosts(RefCell<HashMap<Key, (Instant, Rc<ClusterState>)>>);
+
+/// Authority, and whether HTTP/2 is spoken.
+type Key = (Box<str>, bool);
 
 impl Hosts {
     /// All that there are.
@@ -42,7 +45,7 @@ impl Hosts {
         own: SocketAddr,
         metrics: &Metrics,
     ) -> Option<Rc<ClusterState>> {
-        let key = (Box::<str>::from(authority), is_http2);
+        let key: Key = (authority.into(), is_http2);
         // Its own statement, so that the borrow does not last over the wait.
         let known = self.0.borrow().get(&key).cloned();
         if let Some((since, state)) = &known
