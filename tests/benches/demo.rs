@@ -70,6 +70,7 @@ fn total(demo: &Demo) -> Usage {
     let ids = sidecars.iter().map(|process| process.id).chain([demo.id()]);
     ids.filter_map(usage).fold(Usage::default(), |sum, one| Usage {
         pss_bytes: sum.pss_bytes + one.pss_bytes,
+        rss_bytes: sum.rss_bytes + one.rss_bytes,
         cpu: sum.cpu + one.cpu,
     })
 }

@@ -57,7 +57,9 @@ impl Load {
                             &host,
                             streams,
                             || !shared.stop.load(Ordering::Relaxed),
-                            || drop(shared.done.fetch_add(1, Ordering::Relaxed)),
+                            || {
+                                shared.done.fetch_add(1, Ordering::Relaxed);
+                            },
                         ),
                     };
                     if asked.is_err() {
