@@ -125,6 +125,8 @@ fn numbers(side: Option<&Side>) -> Vec<(String, f64)> {
         ("bytes sent".to_owned(), traffic.bytes_sent),
         ("bytes received".to_owned(), traffic.bytes_received),
         ("connections".to_owned(), traffic.connections),
+        ("messages sent".to_owned(), traffic.messages_sent),
+        ("messages received".to_owned(), traffic.messages_received),
         ("duration".to_owned(), traffic.latency.sum_ms),
         ("mutual TLS".to_owned(), side.mutual_tls),
         ("security known".to_owned(), side.security_known),

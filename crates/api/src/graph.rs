@@ -240,6 +240,9 @@ pub struct Traffic {
     /// Connections opened per second; absent when none was counted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub connections_per_second: Option<f64>,
+    /// Messages of gRPC streams per second; absent when none was counted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub messages_per_second: Option<MessagesPerSecond>,
     /// Latency of answered requests.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub latency: Option<Latency>,
@@ -267,6 +270,16 @@ pub struct Response {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct BytesPerSecond {
+    /// By the caller.
+    pub sent: f64,
+    /// By the callee.
+    pub received: f64,
+}
+
+/// Messages of gRPC streams per second: a unary call is one each way.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct MessagesPerSecond {
     /// By the caller.
     pub sent: f64,
     /// By the callee.

@@ -105,6 +105,8 @@ pub(crate) fn row(reporter: Reporter, source: &str, target: &str, requests: f64)
             bytes_sent: requests * 10.0,
             bytes_received: requests * 100.0,
             connections: 0.0,
+            messages_sent: 0.0,
+            messages_received: 0.0,
         },
     )
 }

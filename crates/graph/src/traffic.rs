@@ -68,6 +68,10 @@ pub struct Traffic {
     pub bytes_received: f64,
     /// Connections opened, or refused when [`TrafficKey::refused`].
     pub connections: f64,
+    /// Messages of gRPC streams that the caller sent: `istio_request_messages_total`.
+    pub messages_sent: f64,
+    /// Messages of gRPC streams that the caller got: `istio_response_messages_total`.
+    pub messages_received: f64,
 }
 
 impl Traffic {
@@ -78,14 +82,18 @@ impl Traffic {
         self.bytes_sent += other.bytes_sent;
         self.bytes_received += other.bytes_received;
         self.connections += other.connections;
+        self.messages_sent += other.messages_sent;
+        self.messages_received += other.messages_received;
     }
 
-    /// True when the window counted no request, connection or byte.
+    /// True when the window counted no request, connection, message or byte.
     pub fn is_zero(&self) -> bool {
         self.requests <= 0.0
             && self.connections <= 0.0
             && self.bytes_sent <= 0.0
             && self.bytes_received <= 0.0
+            && self.messages_sent <= 0.0
+            && self.messages_received <= 0.0
             && self.latency.is_empty()
     }
 }

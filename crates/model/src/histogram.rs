@@ -77,16 +77,18 @@ impl Histogram {
             return None;
         }
         let rank = q.clamp(0.0, 1.0) * total;
-        let mut below = 0.0;
+        let (mut below, mut before) = (0.0, 0.0_f64);
         for &(bound, count) in &self.buckets {
             if below + count >= rank && count > 0.0 {
                 if bound.is_infinite() {
-                    return bounds.last().copied();
+                    return bounds.last().map(|last| last.max(before));
                 }
+                // Finer buckets than the scheme's start where the one before them ends.
                 let lower = bounds.iter().rev().find(|b| **b < bound).copied().unwrap_or(0.0);
+                let lower = lower.max(before);
                 return Some(lower + (bound - lower) * ((rank - below) / count));
             }
-            below += count;
+            (below, before) = (below + count, bound);
         }
         self.buckets.last().map(|(bound, _)| {
             if bound.is_infinite() {
@@ -112,6 +114,17 @@ mod tests {
         assert_eq!(histogram.quantile(0.75, &ISTIO_BOUNDS_MS), Some(7.5));
         assert_eq!(histogram.quantile(0.25, &ISTIO_BOUNDS_MS), Some(3.0));
         assert_eq!(Histogram::default().quantile(0.5, &ISTIO_BOUNDS_MS), None);
+    }
+
+    #[test]
+    fn finer_buckets_than_the_schemes_start_where_the_one_before_ends() {
+        let histogram = Histogram {
+            buckets: vec![(11.0, 1.0), (12.0, 2.0), (14.0, 1.0)],
+            sum_ms: 0.0,
+        };
+        assert_eq!(histogram.quantile(0.5, &ISTIO_BOUNDS_MS), Some(11.5));
+        assert_eq!(histogram.quantile(1.0, &ISTIO_BOUNDS_MS), Some(14.0));
+        assert_eq!(histogram.quantile(0.125, &ISTIO_BOUNDS_MS), Some(10.5));
     }
 
     #[test]

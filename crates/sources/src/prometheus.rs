@@ -1,17 +1,19 @@
 //! Counted traffic from a Prometheus, or what speaks its API (Thanos, Mimir, VictoriaMetrics).
 //!
-//! Eight queries over the whole mesh bring one window, however many people look and however many namespaces there
+//! Ten queries over the whole mesh bring one window, however many people look and however many namespaces there
 //! are. Rates are Prometheus's own. Answers are read as they arrive, piece by piece, straight into the rows of edges.
 
 mod about;
 mod answer;
 mod cursor;
+mod native;
 mod query;
 mod table;
+mod written;
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{SystemTime, UNIX_EPOCH},
 };
 
@@ -45,6 +47,8 @@ struct Inner {
     outbound: Outbound,
     scope: Scope,
     flights: SingleFlight<(Window, Option<Timestamp>), Shared>,
+    /// The table of the last window, which knows the mesh's labels; not there while one is being read.
+    table: Mutex<Option<Table>>,
     about: Mutex<Known>,
 }
 
@@ -67,6 +71,7 @@ impl PrometheusSource {
                 outbound,
                 scope: Scope::new(scope),
                 flights: SingleFlight::default(),
+                table: Mutex::default(),
                 about: Mutex::default(),
             }),
         }
@@ -86,7 +91,8 @@ impl PrometheusSource {
     }
 
     async fn ask_all(&self, window: Window, at: Timestamp) -> Result<TrafficWindow, SourceError> {
-        let table = Mutex::new(Table::default());
+        let before = self.table().take();
+        let table = Mutex::new(before.unwrap_or_default());
         let queries = MeshQuery::ALL
             .iter()
             .map(|query| self.query(*query, window, at, &table));
@@ -96,20 +102,23 @@ impl PrometheusSource {
             Ok(())
         };
         let (warnings, ()) = futures_util::future::try_join(try_join_all(queries), about).await?;
-        let table = table.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let mut table = table.into_inner().unwrap_or_else(PoisonError::into_inner);
         let mut notes = table.notes();
         notes.extend(warnings.into_iter().flatten().take(MAX_WARNINGS));
         self.known(|known| {
             (known.series, known.strangers) = (table.series(), table.strangers());
             known.notes = notes;
         });
-        if table.is_empty() {
+        let (is_empty, has_rates) = (table.is_empty(), table.has_rates());
+        let rows = table.finish();
+        *self.table() = Some(table);
+        if is_empty {
             return Err(self.unavailable(format!(
                 "it has no sample of Istio's metrics in the {window} before {}: does it scrape the mesh's proxies?",
                 at.millis() / 1000
             )));
         }
-        if !table.has_rates() {
+        if !has_rates {
             return Err(SourceError::Window {
                 source_name: self.inner.outbound.name().to_owned(),
                 reason: format!("{window} holds one scrape only and a rate needs two: take a longer one"),
@@ -118,8 +127,12 @@ impl PrometheusSource {
         Ok(TrafficWindow {
             at,
             window: window.duration(),
-            rows: table.finish(),
+            rows,
         })
+    }
+
+    fn table(&self) -> MutexGuard<'_, Option<Table>> {
+        self.inner.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn query(

@@ -14,6 +14,16 @@ pub struct RowSum {
     /// Rates by upper bound, each with all below it, as Prometheus has them.
     cumulative: Vec<(f64, f64)>,
     totals: Totals,
+    /// Seldom there, so it stands apart.
+    native: Option<Box<Native>>,
+}
+
+/// What native histograms say. Where both kinds are scraped, classic ones say the same once more.
+#[derive(Debug, Clone, Default)]
+struct Native {
+    latency: Histogram,
+    bytes_sent: f64,
+    bytes_received: f64,
 }
 
 impl RowSum {
@@ -26,7 +36,14 @@ impl RowSum {
             Column::DurationSum => traffic.latency.sum_ms += rate,
             Column::BytesSent => traffic.bytes_sent += rate,
             Column::BytesReceived => traffic.bytes_received += rate,
+            Column::MessagesSent => traffic.messages_sent += rate,
+            Column::MessagesReceived => traffic.messages_received += rate,
             Column::Bucket(bound) => {
+                // Bounds mostly come in order.
+                if self.cumulative.last().is_none_or(|(last, _)| *last < bound) {
+                    self.cumulative.push((bound, rate));
+                    return;
+                }
                 let at = self
                     .cumulative
                     .binary_search_by(|(have, _)| have.total_cmp(&bound));
@@ -47,18 +64,51 @@ impl RowSum {
         }
     }
 
-    /// The row with this key.
-    pub fn finish(self, key: Arc<TrafficKey>) -> TrafficRow {
-        let mut traffic = self.traffic;
+    /// Adds the rate of a native histogram of durations.
+    pub fn add_native_durations(&mut self, rates: &Histogram) {
+        self.native.get_or_insert_default().latency.add(rates);
+    }
+
+    /// Adds the rate of the sum of a native histogram of bytes.
+    pub fn add_native_bytes(&mut self, sent: f64, received: f64) {
+        let native = self.native.get_or_insert_default();
+        native.bytes_sent += sent;
+        native.bytes_received += received;
+    }
+
+    /// The row with this key; the sum then is nothing again.
+    pub fn take(&mut self, key: Arc<TrafficKey>) -> TrafficRow {
+        let mut traffic = std::mem::take(&mut self.traffic);
         traffic.latency.buckets = apart(&self.cumulative);
+        self.cumulative.clear();
+        if let Some(native) = self.native.take() {
+            native.take_place(&mut traffic);
+        }
         if traffic.latency.buckets.is_empty() {
             traffic.latency = Histogram::default();
         }
         TrafficRow {
             key,
             traffic,
-            totals: self.totals,
+            totals: std::mem::take(&mut self.totals),
         }
+    }
+
+    /// The row with this key.
+    pub fn finish(mut self, key: Arc<TrafficKey>) -> TrafficRow {
+        self.take(key)
+    }
+}
+
+impl Native {
+    /// Takes the place of what classic series said, where it counted more: while a store changes from one kind to the
+    /// other, the old one runs dry.
+    fn take_place(self, traffic: &mut Traffic) {
+        if self.latency.count() > traffic.latency.count() {
+            traffic.latency = self.latency;
+        }
+        traffic.bytes_sent = traffic.bytes_sent.max(self.bytes_sent);
+        traffic.bytes_received = traffic.bytes_received.max(self.bytes_received);
     }
 }
 
@@ -67,7 +117,7 @@ impl RowSum {
 fn apart(cumulative: &[(f64, f64)]) -> Vec<(f64, f64)> {
     const NOISE: f64 = 1e-12;
     let mut below = 0.0_f64;
-    let mut buckets = Vec::new();
+    let mut buckets = Vec::with_capacity(cumulative.len());
     for &(bound, rate) in cumulative {
         if rate - below > NOISE * rate.abs() {
             buckets.push((bound, rate - below));

@@ -5,7 +5,12 @@
 //! `source_peer`). From here on they are the same, whoever scraped them.
 
 use vigla_graph::TrafficKey;
-use vigla_model::{Fqdn, PeerIdentity, Principal, Protocol, Reporter, ResponseFlags, SecurityPolicy};
+use vigla_model::{
+    AppName, ClusterName, Fqdn, Namespace, PeerIdentity, Protocol, Reporter, ResponseFlags, SecurityPolicy,
+    Version, WorkloadName,
+};
+
+use crate::Names;
 
 /// Which number of an edge a series counts.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -22,6 +27,10 @@ pub enum Column {
     BytesReceived,
     /// Connections opened, or refused when the key says so.
     Connections,
+    /// Messages of gRPC streams from caller to callee.
+    MessagesSent,
+    /// Messages of gRPC streams from callee to caller.
+    MessagesReceived,
 }
 
 macro_rules! families {
@@ -59,6 +68,11 @@ families! {
     TcpBytesReceived "istio_tcp_sent_bytes_total"
     TcpOpened "istio_tcp_connections_opened_total"
     Refused "vigla_connections_refused_total"
+    MessagesSent "istio_request_messages_total"
+    MessagesReceived "istio_response_messages_total"
+    NativeDurations "istio_request_duration_milliseconds"
+    NativeBytesSent "istio_request_bytes"
+    NativeBytesReceived "istio_response_bytes"
 }
 
 impl Family {
@@ -69,7 +83,7 @@ impl Family {
         )
     }
 
-    /// The number that it counts; `None` for a bucket without a bound.
+    /// The number that it counts; `None` for a bucket without a bound, and for native histograms, which are none.
     pub fn column(self, le: Option<&str>) -> Option<Column> {
         Some(match self {
             Self::Requests => Column::Requests,
@@ -78,6 +92,9 @@ impl Family {
             Self::BytesSent | Self::TcpBytesSent => Column::BytesSent,
             Self::BytesReceived | Self::TcpBytesReceived => Column::BytesReceived,
             Self::TcpOpened | Self::Refused => Column::Connections,
+            Self::MessagesSent => Column::MessagesSent,
+            Self::MessagesReceived => Column::MessagesReceived,
+            Self::NativeDurations | Self::NativeBytesSent | Self::NativeBytesReceived => return None,
         })
     }
 }
@@ -157,26 +174,27 @@ impl<'a> Labels<'a> {
     }
 
     /// Key and column of a series with these labels; `None` when they do not say who reports, or a bucket has no bound.
-    pub fn read(&self, family: Family) -> Option<(TrafficKey, Column)> {
+    pub fn read(&self, family: Family, names: &mut Names) -> Option<(TrafficKey, Column)> {
         Some((
-            self.key(family)?,
+            self.key(family, names)?,
             family.column(self.values[Label::Bound as usize])?,
         ))
     }
 
     /// The key of a series with these labels; `None` when they do not say who reports.
-    pub fn key(&self, family: Family) -> Option<TrafficKey> {
+    pub fn key(&self, family: Family, names: &mut Names) -> Option<TrafficKey> {
         let reporter = match self.get(Label::Reporter)? {
             "source" => Reporter::Source,
             // A waypoint stands before its callees and counts what comes to them, as their sidecars would.
             "destination" | "waypoint" => Reporter::Destination,
             _ => return None,
         };
-        let mut source = self.peer(&SOURCE);
+        let mut source = self.peer(&SOURCE, names);
         if source.workload.is_none()
             && let Some((workload, namespace)) = self.get(Label::SourcePeer).and_then(caller_of)
         {
-            (source.workload, source.namespace) = (Some(workload.into()), Some(namespace.into()));
+            source.workload = Some(WorkloadName::new(names.text(workload)));
+            source.namespace = Some(Namespace::new(names.text(namespace)));
         }
         let protocol = match self.get(Label::Protocol) {
             _ if family.is_tcp() => Protocol::Tcp,
@@ -190,10 +208,10 @@ impl<'a> Labels<'a> {
             source_address: self
                 .get(Label::SourceAddress)
                 .filter(|_| source.workload.is_none())
-                .map(Into::into),
+                .map(|address| names.text(address)),
             source,
-            destination: self.peer(&DESTINATION),
-            service: self.host(),
+            destination: self.peer(&DESTINATION, names),
+            service: self.host().map(|host| Fqdn::new(names.text(host))),
             protocol,
             response_code: number(Label::Code).filter(|_| !family.is_tcp()),
             grpc_status: number(Label::GrpcStatus),
@@ -209,13 +227,13 @@ impl<'a> Labels<'a> {
 
     /// The host that was called. For hosts that nobody registered Istio writes whatever the caller said into
     /// `destination_service`, and its own word for them into the short name.
-    fn host(&self) -> Option<Fqdn> {
+    fn host(&self) -> Option<&'a str> {
         let short = self.get(Label::HostName);
         let unregistered = short.filter(|name| matches!(*name, "PassthroughCluster" | "BlackHoleCluster"));
-        unregistered.or_else(|| self.get(Label::Host)).map(Fqdn::new)
+        unregistered.or_else(|| self.get(Label::Host))
     }
 
-    fn peer(&self, labels: &[Label; 8]) -> PeerIdentity {
+    fn peer(&self, labels: &[Label; 8], names: &mut Names) -> PeerIdentity {
         let [
             cluster,
             namespace,
@@ -226,16 +244,15 @@ impl<'a> Labels<'a> {
             revision,
             principal,
         ] = labels.map(|label| self.get(label));
+        // Istio's canonical revision of a workload without version is `latest`.
+        let version = version.or(revision.filter(|word| *word != "latest"));
         PeerIdentity {
-            cluster: cluster.map(Into::into),
-            namespace: namespace.map(Into::into),
-            workload: workload.map(Into::into),
-            app: app.or(service).map(Into::into),
-            // Istio's canonical revision of a workload without version is `latest`.
-            version: version
-                .or(revision.filter(|word| *word != "latest"))
-                .map(Into::into),
-            principal: principal.and_then(|text| Principal::parse(text).ok()),
+            cluster: cluster.map(|name| ClusterName::new(names.text(name))),
+            namespace: namespace.map(|name| Namespace::new(names.text(name))),
+            workload: workload.map(|name| WorkloadName::new(names.text(name))),
+            app: app.or(service).map(|name| AppName::new(names.text(name))),
+            version: version.map(|name| Version::new(names.text(name))),
+            principal: principal.and_then(|text| names.principal(text)),
         }
     }
 }

@@ -3,7 +3,10 @@
 use std::{collections::HashMap, sync::Arc};
 
 use vigla_graph::TrafficKey;
-use vigla_sources::series::{Column, Family, Label, Labels};
+use vigla_sources::{
+    Names,
+    series::{Column, Family, Label, Labels},
+};
 
 use crate::exposition;
 
@@ -16,7 +19,8 @@ pub(crate) fn read(family: Family, head: &[u8]) -> Option<(TrafficKey, Column)> 
             labels.set(label, value);
         }
     }
-    labels.read(family)
+    // A series is read once in its life: names that are kept for the next would outlive those that use them.
+    labels.read(family, &mut Names::default())
 }
 
 /// Keys by value, so that rows of several targets meet and labels stand in memory once.

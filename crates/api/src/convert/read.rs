@@ -174,6 +174,9 @@ impl Reader {
         if let Some(bytes) = body.bytes_per_second {
             (side.traffic.bytes_sent, side.traffic.bytes_received) = (bytes.sent, bytes.received);
         }
+        if let Some(messages) = body.messages_per_second {
+            (side.traffic.messages_sent, side.traffic.messages_received) = (messages.sent, messages.received);
+        }
         if let Some(latency) = &body.latency {
             let rate =
                 |&(bound, count): &(Option<f64>, f64)| (bound.unwrap_or(f64::INFINITY), count / seconds);

@@ -49,6 +49,8 @@ fn view(rate: f64) -> View {
             bytes_sent: rate * 7.0,
             bytes_received: rate * 70.0,
             connections: 0.0,
+            messages_sent: rate * 2.0,
+            messages_received: rate * 3.0,
         },
         totals: Totals {
             requests: rate * 100.0,

@@ -8,7 +8,8 @@ use vigla_model::{Histogram, ISTIO_BOUNDS_MS, Ratio};
 use super::Include;
 use crate::{
     ByReporter, BytesPerSecond, Change, Counters, Degraded, Edge, Found, Graph, GraphDelta, GroupBox, Guess,
-    Health, Latency, Node, ObjectRef, Place, Principals, Response, Traffic, Why, format_time,
+    Health, Latency, MessagesPerSecond, Node, ObjectRef, Place, Principals, Response, Traffic, Why,
+    format_time,
 };
 
 /// The body of a view. Idle parts are left out unless they are included.
@@ -72,6 +73,7 @@ pub fn traffic_body(side: &Side, window: Duration, include: Include) -> Option<T
         responses: responses(side),
         bytes_per_second: bytes(side),
         connections_per_second: counted(side.traffic.connections).map(six),
+        messages_per_second: messages(side),
         latency: latency(&side.traffic.latency, window, include.buckets),
         counters: include.counters.then(|| Counters {
             requests: side.totals.requests.round() as u64,
@@ -246,6 +248,14 @@ fn responses(side: &Side) -> Vec<Response> {
 fn bytes(side: &Side) -> Option<BytesPerSecond> {
     let (sent, received) = (side.traffic.bytes_sent, side.traffic.bytes_received);
     (sent > 0.0 || received > 0.0).then(|| BytesPerSecond {
+        sent: six(sent),
+        received: six(received),
+    })
+}
+
+fn messages(side: &Side) -> Option<MessagesPerSecond> {
+    let (sent, received) = (side.traffic.messages_sent, side.traffic.messages_received);
+    (sent > 0.0 || received > 0.0).then(|| MessagesPerSecond {
         sent: six(sent),
         received: six(received),
     })

@@ -3,16 +3,18 @@
 use serde::Deserialize;
 
 use super::{
-    cursor::{Cursor, Raw, Stop},
-    query::{FAMILY, MeshQuery},
+    cursor::{Cursor, Stop},
+    query::MeshQuery,
     table::Table,
+    written::Series,
 };
-use crate::series::{Family, Label};
 
 /// What may stand around the series: status, warnings, statistics.
 const MAX_FRAME: usize = 256 * 1024;
 /// Labels of one series are some 700 bytes.
 const MAX_SERIES_BYTES: usize = 256 * 1024;
+/// So much of a piece is put behind the beginning of a series that the one before ended with: most need no more.
+const JOIN: usize = 1024;
 
 /// What stands around the series, with these left out.
 #[derive(Debug, Deserialize)]
@@ -38,39 +40,11 @@ struct Data {
 #[derive(Debug)]
 pub struct Answer {
     query: MeshQuery,
-    /// Bytes that are not read yet: the end of a piece that ends within a series.
+    /// The beginning of a series of which the rest is still to come.
     rest: Vec<u8>,
     /// All but the series.
     frame: Vec<u8>,
     place: Place,
-    order: Order,
-}
-
-/// Names of the labels of the series before, in their order: the next one's are nearly always the same.
-#[derive(Debug, Default)]
-struct Order(Vec<(Vec<u8>, Option<Label>)>);
-
-/// Labels that are remembered; a series has some twenty.
-const MAX_ORDER: usize = 64;
-
-impl Order {
-    /// The label with this name, which stands at this place among its series' labels.
-    fn find(&mut self, at: usize, name: &[u8]) -> Option<Label> {
-        match self.0.get_mut(at) {
-            Some((known, label)) if known == name => *label,
-            Some(entry) => {
-                *entry = (name.to_vec(), Label::find(name));
-                entry.1
-            }
-            None => {
-                let label = Label::find(name);
-                if at < MAX_ORDER && at == self.0.len() {
-                    self.0.push((name.to_vec(), label));
-                }
-                label
-            }
-        }
-    }
 }
 
 #[derive(Debug)]
@@ -92,15 +66,6 @@ struct Head {
     last: (usize, usize),
 }
 
-/// One series as it stands in the answer.
-pub(super) struct Series<'a> {
-    /// Everything between the braces of its labels.
-    pub(super) text: &'a [u8],
-    pub(super) labels: [Option<Raw<'a>>; Label::ALL.len()],
-    pub(super) family: Family,
-    pub(super) value: f64,
-}
-
 impl Answer {
     /// Nothing was read yet.
     pub fn new(query: MeshQuery) -> Self {
@@ -109,7 +74,6 @@ impl Answer {
             rest: Vec::new(),
             frame: Vec::with_capacity(256),
             place: Place::Head(Head::default()),
-            order: Order::default(),
         }
     }
 
@@ -126,56 +90,91 @@ impl Answer {
                 self.place = Place::Series { after_one: false };
             }
         }
-        if let Place::Series { mut after_one } = self.place {
-            // Most pieces are read where they lie; only what one ends with is copied.
-            let mut joined = std::mem::take(&mut self.rest);
-            let bytes = if joined.is_empty() {
-                piece
-            } else {
-                joined.extend_from_slice(piece);
-                &joined[..]
-            };
-            let mut at = 0;
-            let ended = loop {
-                match step(&bytes[at..], after_one, self.query, &mut self.order, table) {
-                    Ok(Step::Series(read)) => (at, after_one) = (at + read, true),
-                    Ok(Step::End(read)) => break Some(at + read),
-                    Err(Stop::Short) => break None,
-                    Err(Stop::Wrong(what)) => return Err(what.to_owned()),
-                }
-            };
+        if let Place::Series { after_one } = self.place {
+            piece = self.take_series(piece, after_one, table)?;
             table.check()?;
-            if let Some(end) = ended {
-                self.frame.push(b']');
-                self.frame.extend_from_slice(&bytes[end..]);
-                self.place = Place::Tail;
-                return self.check_frame();
-            }
-            if bytes.len() - at > MAX_SERIES_BYTES {
-                return Err(format!("one series is larger than {} KB", MAX_SERIES_BYTES >> 10));
-            }
-            self.rest = if joined.is_empty() {
-                piece[at..].to_vec()
-            } else {
-                joined.split_off(at)
-            };
-            self.place = Place::Series { after_one };
-            return Ok(());
         }
         if matches!(self.place, Place::Tail) {
             self.frame.extend_from_slice(piece);
-        }
-        self.check_frame()
-    }
-
-    fn check_frame(&self) -> Result<(), String> {
-        if self.frame.len() > MAX_FRAME {
-            return Err(format!(
-                "there is more than {} KB beside its series",
-                MAX_FRAME >> 10
-            ));
+            if self.frame.len() > MAX_FRAME {
+                return Err(format!(
+                    "there is more than {} KB beside its series",
+                    MAX_FRAME >> 10
+                ));
+            }
         }
         Ok(())
+    }
+
+    /// Reads the series that this piece completes; gives what stands after the last of all.
+    fn take_series<'a>(
+        &mut self,
+        piece: &'a [u8],
+        mut after_one: bool,
+        table: &mut Table,
+    ) -> Result<&'a [u8], String> {
+        let mut at = 0;
+        // The series that lies in two pieces is joined, the others are read where they lie.
+        if !self.rest.is_empty() {
+            let before = self.rest.len();
+            let (mut joined, mut more) = (0, JOIN);
+            let step = loop {
+                let end = piece.len().min(joined + more);
+                self.rest.extend_from_slice(&piece[joined..end]);
+                (joined, more) = (end, more * 2);
+                match self.step(&self.rest, after_one, table) {
+                    Err(Stop::Short) if joined < piece.len() => (),
+                    step => break step,
+                }
+            };
+            match step {
+                Ok(Step::Series(read)) => (at, after_one) = (read.saturating_sub(before), true),
+                Ok(Step::End(read)) => return Ok(self.leave(&piece[read.saturating_sub(before)..])),
+                Err(Stop::Short) => return self.wait(after_one),
+                Err(Stop::Wrong(what)) => return Err(what.to_owned()),
+            }
+            self.rest.clear();
+        }
+        loop {
+            match self.step(&piece[at..], after_one, table) {
+                Ok(Step::Series(read)) => (at, after_one) = (at + read, true),
+                Ok(Step::End(read)) => return Ok(self.leave(&piece[at + read..])),
+                Err(Stop::Short) => break,
+                Err(Stop::Wrong(what)) => return Err(what.to_owned()),
+            }
+        }
+        self.rest.extend_from_slice(&piece[at..]);
+        self.wait(after_one)
+    }
+
+    /// The list of series has ended.
+    fn leave<'a>(&mut self, tail: &'a [u8]) -> &'a [u8] {
+        self.rest = Vec::new();
+        self.frame.push(b']');
+        self.place = Place::Tail;
+        tail
+    }
+
+    /// More has to come.
+    fn wait(&mut self, after_one: bool) -> Result<&'static [u8], String> {
+        self.place = Place::Series { after_one };
+        if self.rest.len() > MAX_SERIES_BYTES {
+            return Err(format!("one series is larger than {} KB", MAX_SERIES_BYTES >> 10));
+        }
+        Ok(&[])
+    }
+
+    fn step(&self, bytes: &[u8], after_one: bool, table: &mut Table) -> Result<Step, Stop> {
+        let mut cursor = Cursor::new(bytes);
+        if cursor.peek()? == b']' {
+            return Ok(Step::End(cursor.at() + 1));
+        }
+        if after_one {
+            cursor.expect(b',', "a comma between series is missing")?;
+        }
+        let (series, read) = Series::read(&bytes[cursor.at()..])?;
+        table.take(series, self.query).map_err(Stop::Wrong)?;
+        Ok(Step::Series(cursor.at() + read))
     }
 
     /// All pieces were taken: gives the warnings of Prometheus.
@@ -196,6 +195,13 @@ impl Answer {
             )),
         }
     }
+}
+
+enum Step {
+    /// A series was read; so many bytes of it.
+    Series(usize),
+    /// The list has ended; so many bytes with its bracket.
+    End(usize),
 }
 
 impl Head {
@@ -234,99 +240,4 @@ impl Head {
         }
         Ok(None)
     }
-}
-
-enum Step {
-    /// A series was read; so many bytes of it.
-    Series(usize),
-    /// The list has ended; so many bytes with its bracket.
-    End(usize),
-}
-
-fn step(
-    bytes: &[u8],
-    after_one: bool,
-    query: MeshQuery,
-    order: &mut Order,
-    table: &mut Table,
-) -> Result<Step, Stop> {
-    let mut cursor = Cursor::new(bytes);
-    if cursor.peek()? == b']' {
-        cursor.expect(b']', "")?;
-        return Ok(Step::End(cursor.at()));
-    }
-    if after_one {
-        cursor.expect(b',', "a comma between series is missing")?;
-    }
-    let series = read_series(&mut cursor, bytes, query, order)?;
-    let read = cursor.at();
-    match series {
-        Some(series) => table.take(&series, query.is_total()),
-        None => table.pass_over(),
-    }
-    Ok(Step::Series(read))
-}
-
-/// Reads `{"metric":{…},"value":[time,"number"]}`; `None` for a series that is not of a family that was asked for.
-fn read_series<'a>(
-    cursor: &mut Cursor<'a>,
-    bytes: &'a [u8],
-    query: MeshQuery,
-    order: &mut Order,
-) -> Result<Option<Series<'a>>, Stop> {
-    let mut labels = [None; Label::ALL.len()];
-    let (mut text, mut value) = (&bytes[..0], None);
-    let mut family = match query.families() {
-        [family] => Some(*family),
-        _ => None,
-    };
-    cursor.expect(b'{', "a series does not begin")?;
-    loop {
-        let field = cursor.string()?;
-        cursor.expect(b':', "a colon is missing")?;
-        match field.bytes {
-            b"metric" => {
-                cursor.expect(b'{', "labels do not begin")?;
-                let start = cursor.at();
-                if cursor.peek()? == b'}' {
-                    cursor.expect(b'}', "")?;
-                } else {
-                    for at in 0.. {
-                        let name = cursor.string()?;
-                        cursor.expect(b':', "a colon is missing")?;
-                        let worth = cursor.string()?;
-                        if let Some(label) = order.find(at, name.bytes) {
-                            labels[label as usize] = Some(worth);
-                        } else if name.bytes == FAMILY.as_bytes() {
-                            family = Family::find(worth.bytes);
-                        }
-                        if !cursor.goes_on(b'}')? {
-                            break;
-                        }
-                    }
-                }
-                text = &bytes[start..cursor.at()];
-            }
-            b"value" => {
-                cursor.expect(b'[', "a value does not begin")?;
-                cursor.skip()?;
-                cursor.expect(b',', "a value has no number")?;
-                let number = cursor.string()?;
-                cursor.expect(b']', "a value does not end")?;
-                let number = std::str::from_utf8(number.bytes).ok();
-                value = Some(number.and_then(|text| text.parse().ok()).unwrap_or(f64::NAN));
-            }
-            _ => cursor.skip()?,
-        }
-        if !cursor.goes_on(b'}')? {
-            break;
-        }
-    }
-    let value = value.ok_or(Stop::Wrong("a series has no value"))?;
-    Ok(family.map(|family| Series {
-        text,
-        labels,
-        family,
-        value,
-    }))
 }

@@ -80,11 +80,15 @@ pub enum MeshQuery {
     Tcp,
     /// Connections since the proxies started.
     TcpTotals,
+    /// Messages a second of gRPC streams, both ways.
+    Messages,
+    /// Durations and bytes a second where the store keeps them as native histograms; elsewhere it brings nothing.
+    Native,
 }
 
 impl MeshQuery {
     /// All of a refresh.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::Buckets,
         Self::Requests,
         Self::RequestTotals,
@@ -93,6 +97,8 @@ impl MeshQuery {
         Self::BytesReceived,
         Self::Tcp,
         Self::TcpTotals,
+        Self::Messages,
+        Self::Native,
     ];
 
     /// Families that it asks for.
@@ -110,6 +116,12 @@ impl MeshQuery {
                 Family::Refused,
             ],
             Self::TcpTotals => &[Family::TcpOpened, Family::Refused],
+            Self::Messages => &[Family::MessagesSent, Family::MessagesReceived],
+            Self::Native => &[
+                Family::NativeDurations,
+                Family::NativeBytesSent,
+                Family::NativeBytesReceived,
+            ],
         }
     }
 
@@ -154,7 +166,9 @@ impl MeshQuery {
                 Label::Bound | Label::Code | Label::GrpcStatus | Label::Protocol
             ),
             Self::Buckets => label == Label::Bound || EDGE.contains(&label),
-            Self::DurationSum | Self::BytesSent | Self::BytesReceived => EDGE.contains(&label),
+            Self::DurationSum | Self::BytesSent | Self::BytesReceived | Self::Messages | Self::Native => {
+                EDGE.contains(&label)
+            }
         }
     }
 }
@@ -188,5 +202,11 @@ mod tests {
         );
         let tcp = MeshQuery::Tcp.text(Window::MINUTE, &scope);
         assert_eq!(tcp.matches(" or ").count(), 3, "{tcp}");
+        let native = MeshQuery::Native.text(Window::MINUTE, &scope);
+        assert!(
+            native.contains("rate(istio_request_duration_milliseconds{}[60000ms])")
+                && !native.contains(",le"),
+            "{native}"
+        );
     }
 }

@@ -35,7 +35,7 @@ fn read(query: MeshQuery, text: &str, piece: usize) -> Result<Table, String> {
 }
 
 fn requests(text: &str) -> Result<Vec<TrafficRow>, String> {
-    read(MeshQuery::Requests, text, usize::MAX).map(Table::finish)
+    read(MeshQuery::Requests, text, usize::MAX).map(|mut table| table.finish())
 }
 
 #[test]
@@ -99,6 +99,25 @@ fn what_is_no_vector_is_refused_with_a_reason() {
 }
 
 #[test]
+fn warnings_stand_before_or_behind_the_series_and_are_told() {
+    let frames = [
+        r#"{"status":"success","warnings":["half of it"],"infos":["x"],"data":{"resultType":"vector","result":[]}}"#,
+        r#"{"status":"success","data":{"resultType":"vector","result":[]},"warnings":["half of it"],"infos":["x"]}"#,
+    ];
+    for frame in frames {
+        let text = frame.replace(
+            r#""result":[]"#,
+            &format!(r#""result":[{}]"#, series(LABELS, "1")),
+        );
+        let mut table = Table::default();
+        let mut answer = Answer::new(MeshQuery::Requests);
+        answer.take(text.as_bytes(), &mut table).unwrap();
+        assert_eq!(answer.end().unwrap(), ["half of it"]);
+        assert_eq!(table.finish().len(), 1);
+    }
+}
+
+#[test]
 fn numbers_that_tell_nothing_and_series_that_come_twice_do_not_count() {
     let other = |code: &str| LABELS.replace("\"200\"", &format!("\"{code}\""));
     let text = vector(&[
@@ -110,7 +129,7 @@ fn numbers_that_tell_nothing_and_series_that_come_twice_do_not_count() {
         series(&other("204"), "many"),
         series(&LABELS.replace("\"destination\"", "\"nobody\""), "7"),
     ]);
-    let table = read(MeshQuery::Requests, &text, usize::MAX).unwrap();
+    let mut table = read(MeshQuery::Requests, &text, usize::MAX).unwrap();
     assert_eq!(
         table.notes(),
         [
@@ -135,6 +154,193 @@ fn words_that_mean_the_same_meet_in_one_row() {
     let rows = requests(&text).unwrap();
     assert_eq!(rows.len(), 1);
     assert_eq!(rows[0].traffic.requests, 3.0);
+}
+
+#[test]
+fn a_bucket_meets_its_edge_wherever_its_bound_is_written() {
+    let edge = LABELS.replace(r#","response_code":"200""#, "");
+    let with = |bound: &str, place: &str| edge.replacen(place, &format!("{bound}{place}"), 1);
+    let text = vector(&[
+        series(&format!(r#""le":"5",{edge}"#), "1"),
+        series(&with(r#""le":"10","#, r#""reporter""#), "3"),
+        series(&format!(r#"{edge},"le":"25""#), "4"),
+        // As no Prometheus writes it: spaces, escapes, a label that only looks like a bound.
+        series(
+            &format!(r#" "le" : "50" , {}"#, edge.replace("\",\"", "\" , \"")),
+            "6",
+        ),
+        series(&with(r#""le":"+\u0049nf","#, r#""reporter""#), "7"),
+        // Twice, without a bound, without a number.
+        series(&format!(r#""le":"5",{edge}"#), "1"),
+        series(&edge, "9"),
+        series(&format!(r#"{edge},"le":"many""#), "9"),
+    ]);
+    for piece in [7, 100, usize::MAX] {
+        let mut table = read(MeshQuery::Buckets, &text, piece).unwrap();
+        assert_eq!((table.series(), table.strangers()), (6, 1));
+        assert_eq!(table.notes(), ["2 series came twice and count once"]);
+        let rows = table.finish();
+        assert_eq!(rows.len(), 1);
+        let expect = [
+            (5.0, 1.0),
+            (10.0, 2.0),
+            (25.0, 1.0),
+            (50.0, 2.0),
+            (f64::INFINITY, 1.0),
+        ];
+        assert_eq!(rows[0].traffic.latency.buckets, expect);
+    }
+}
+
+#[test]
+fn a_table_knows_the_labels_of_the_window_before_and_nothing_else_of_it() {
+    let other = LABELS.replace("reviews-v1", "reviews-v2");
+    let mut table = Table::default();
+    let mut read = |series: &[String]| {
+        let mut answer = Answer::new(MeshQuery::Requests);
+        answer.take(vector(series).as_bytes(), &mut table).unwrap();
+        answer.end().unwrap();
+        assert_eq!(table.notes(), <[String; 0]>::default());
+        table.finish()
+    };
+    let first = read(&[series(LABELS, "1"), series(&other, "2")]);
+    let second = read(&[series(&other, "5")]);
+    assert_eq!(second.len(), 1);
+    assert_eq!(second[0].traffic.requests, 5.0);
+    assert!(Arc::ptr_eq(&second[0].key, &first[1].key));
+    assert_eq!(read(&[]), []);
+    let fourth = read(&[series(LABELS, "7"), series(&other, "8")]);
+    let rates: Vec<f64> = fourth.iter().map(|row| row.traffic.requests).collect();
+    assert_eq!(rates, [7.0, 8.0]);
+}
+
+#[test]
+fn a_table_forgets_labels_that_come_no_more() {
+    let mut table = Table::default();
+    let mut window = |from: usize, count: usize| {
+        let one = |i: usize| series(&LABELS.replace("productpage-v1", &format!("w{i}")), "1");
+        let text = vector(&(from..from + count).map(one).collect::<Vec<_>>());
+        let mut answer = Answer::new(MeshQuery::Requests);
+        answer.take(text.as_bytes(), &mut table).unwrap();
+        answer.end().unwrap();
+        assert_eq!(table.finish().len(), count);
+        table.remembered()
+    };
+    assert_eq!(window(0, 100), 100);
+    // Pods come and go: other names in each window.
+    let most = (1..50).map(|round| window(round * 100, 100)).max();
+    assert!(most <= Some(200), "{most:?} texts of labels");
+    assert_eq!(window(0, 1), 0);
+}
+
+const DURATIONS: &str = r#""vigla_family":"istio_request_duration_milliseconds""#;
+
+fn histogram(labels: &str, family: &str, sum: &str, buckets: &str) -> String {
+    format!(
+        r#"{{"metric":{{{labels},{family}}},"histogram":[1700000000.123,{{"count":"0","sum":"{sum}","buckets":[{buckets}]}}]}}"#
+    )
+}
+
+#[test]
+fn native_histograms_of_every_scheme_are_durations_and_bytes_of_their_edge() {
+    let other = LABELS.replace("reviews-v1", "reviews-v2");
+    let bytes = |name: &str| format!(r#""vigla_family":"istio_{name}_bytes""#);
+    // Exponential buckets on one edge, on the other those of a classic histogram that Prometheus took as its own.
+    let text = vector(&[
+        histogram(
+            LABELS,
+            DURATIONS,
+            "30",
+            r#"[3,"-0.001","0.001","1"],[0,"4","4.76","2"],[0,"8","9.5","1"]"#,
+        ),
+        histogram(
+            &other,
+            DURATIONS,
+            "80",
+            r#"[0,"-Inf","5","3"],[0,"25","50","1"],[0,"3600000","+Inf","0.5"]"#,
+        ),
+        histogram(LABELS, &bytes("request"), "1200", r#"[0,"100","200","4"]"#),
+        histogram(LABELS, &bytes("response"), "8000.5", ""),
+        histogram(&other, &bytes("response"), "NaN", ""),
+        series(&format!("{other},{DURATIONS}"), "1"),
+    ]);
+    for piece in [1, 64, usize::MAX] {
+        let mut table = read(MeshQuery::Native, &text, piece).unwrap();
+        assert_eq!(
+            table.notes(),
+            [
+                "1 series without a usable number (NaN, ±Inf, negative) were passed over",
+                "1 series came twice and count once",
+            ]
+        );
+        let rows = table.finish();
+        let (one, two) = (&rows[0].traffic, &rows[1].traffic);
+        assert_eq!(one.latency.buckets, [(0.001, 1.0), (4.76, 2.0), (9.5, 1.0)]);
+        assert_eq!(
+            (one.latency.sum_ms, one.bytes_sent, one.bytes_received),
+            (30.0, 1200.0, 8000.5)
+        );
+        assert_eq!(
+            two.latency.buckets,
+            [(5.0, 3.0), (50.0, 1.0), (f64::INFINITY, 0.5)]
+        );
+        assert_eq!((two.latency.sum_ms, two.bytes_received), (80.0, 0.0));
+    }
+}
+
+#[test]
+fn requests_that_both_kinds_of_histogram_count_are_counted_once() {
+    let edge = LABELS.replace(r#","response_code":"200""#, "");
+    let latency = |classic: f64, native: f64| {
+        let mut table = Table::default();
+        let answers = [
+            (
+                MeshQuery::Buckets,
+                series(&format!(r#""le":"10",{edge}"#), &classic.to_string()),
+            ),
+            (
+                MeshQuery::DurationSum,
+                series(&edge, &(classic * 7.0).to_string()),
+            ),
+            (
+                MeshQuery::Native,
+                histogram(
+                    &edge,
+                    DURATIONS,
+                    &(native * 6.0).to_string(),
+                    &format!(r#"[0,"5","8","{native}"]"#),
+                ),
+            ),
+        ];
+        for (query, series) in answers {
+            let mut answer = Answer::new(query);
+            answer.take(vector(&[series]).as_bytes(), &mut table).unwrap();
+            answer.end().unwrap();
+        }
+        let mut rows = table.finish();
+        assert_eq!(rows.len(), 1);
+        rows.remove(0).traffic.latency
+    };
+    let fine = latency(4.0, 4.5);
+    assert_eq!((fine.buckets, fine.sum_ms), (vec![(8.0, 4.5)], 27.0));
+    // Prometheus has just been told to keep native ones: they hold less of the window yet.
+    let coarse = latency(4.0, 1.0);
+    assert_eq!((coarse.buckets, coarse.sum_ms), (vec![(10.0, 4.0)], 28.0));
+}
+
+#[test]
+fn series_that_are_no_edges_are_bounded_too() {
+    let mut answer = Answer::new(MeshQuery::Requests);
+    let mut table = Table::default();
+    let head = r#"{"status":"success","data":{"resultType":"vector","result":["#;
+    answer.take(head.as_bytes(), &mut table).unwrap();
+    let refused = (0..800).find_map(|number| {
+        let separator = if number == 0 { "" } else { "," };
+        let one = |i| series(&format!(r#""job":"{number}-{i}""#), "1");
+        let piece = separator.to_owned() + &(0..1000).map(one).collect::<Vec<_>>().join(",");
+        answer.take(piece.as_bytes(), &mut table).err()
+    });
+    assert!(refused.is_some_and(|error| error.contains("narrow it by `scope`")));
 }
 
 #[test]
@@ -183,7 +389,7 @@ async fn rate(source: &PrometheusSource) -> Result<f64, String> {
 }
 
 #[tokio::test]
-async fn a_window_takes_eight_queries_however_many_ask() {
+async fn a_window_takes_ten_queries_however_many_ask() {
     let server = FakeServer::start(mesh(2.0)).await;
     let source = source(&server);
     let at = Some(Timestamp(1_700_000_000_000));

@@ -319,6 +319,42 @@ fn durations(labels: &str, within: f64, rate: f64) -> Vec<(Family, String, f64)>
 }
 
 #[test]
+fn messages_of_grpc_streams_are_counted_both_ways_on_their_edge() {
+    let stream = but(
+        "destination",
+        &[("request_protocol", "grpc"), ("grpc_response_status", "0")],
+    );
+    let view = graph(
+        "",
+        &[
+            (HTTP, &stream, 2.0),
+            (Family::MessagesSent, &stream, 30.0),
+            (Family::MessagesReceived, &stream, 4.0),
+            (HTTP, &call("destination", ""), 1.0),
+        ],
+    );
+    assert_eq!(
+        edges(&view),
+        [
+            "shop/web-v1 -> shop/cart-v2 grpc 2",
+            "shop/web-v1 -> shop/cart-v2 http 1"
+        ]
+    );
+    for edge in view.edges.values() {
+        let traffic = &edge.shown.traffic;
+        let expect = if edge.protocol == vigla_model::Protocol::Grpc {
+            (30.0, 4.0)
+        } else {
+            (0.0, 0.0)
+        };
+        assert_eq!((traffic.messages_sent, traffic.messages_received), expect);
+    }
+    // A stream that is open for the whole window ends no request in it, yet it is no idle edge.
+    let open = graph("", &[(Family::MessagesSent, &stream, 5.0)]);
+    assert_eq!(open.without_idle().edges.len(), 1);
+}
+
+#[test]
 fn kiali_1_the_latency_of_an_edge_over_versions_is_that_of_all_of_them() {
     let v1 = but(
         "destination",

@@ -127,6 +127,7 @@ fn traffic(edge: &Edge) -> Option<AnyView> {
         .traffic
         .bytes_per_second
         .filter(|_| edge.traffic.requests_per_second.is_some());
+    let messages = edge.traffic.messages_per_second;
     Some(
         view! {
             {headline(&edge.traffic)}
@@ -134,6 +135,7 @@ fn traffic(edge: &Edge) -> Option<AnyView> {
             <dl class="kv panel-facts">
                 {(!services.is_empty()).then(|| view! { <dt>"asked for"</dt><dd><code>{services}</code></dd> })}
                 {bytes.map(|bytes| view! { <dt>"bytes"</dt><dd>{format!("{} sent, {} back", number::bytes_rate(bytes.sent), number::bytes_rate(bytes.received))}</dd> })}
+                {messages.map(|messages| view! { <dt>"messages"</dt><dd>{format!("{} sent, {} back", number::rate(messages.sent), number::rate(messages.received))}</dd> })}
             </dl>
         }
         .into_any(),
