@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use vigla_api::{Degraded, format_time};
 use vigla_config::Snapshot;
 use vigla_dataplane::Plan;
-use vigla_graph::{Graph, MeshFacts, TrafficWindow};
+use vigla_graph::{Graph, Kept, MeshFacts, TrafficWindow, View};
 use vigla_model::Timestamp;
 use vigla_sources::SourceError;
 
@@ -46,6 +46,8 @@ pub struct Builder {
     blind: Arc<dyn Fn() -> Vec<Degradation> + Send + Sync>,
     /// What the newest config says of identities: looked up once a revision, not once a frame.
     facts: Arc<Mutex<Option<Known>>>,
+    /// The newest window's view without causes, from which the next one is made.
+    kept: Arc<Mutex<Option<Kept<MeshFacts>>>>,
 }
 
 impl Builder {
@@ -55,12 +57,19 @@ impl Builder {
             plans,
             blind,
             facts: Arc::default(),
+            kept: Arc::default(),
         }
     }
 
-    /// Joins traffic with config, and adds the causes of what is wrong.
-    pub fn build(&self, number: u64, traffic: &TrafficWindow, snapshot: Arc<Snapshot>) -> Frame {
-        let mut view = Graph::build(std::slice::from_ref(traffic), &*self.facts(&snapshot)).into_view();
+    /// Joins traffic with config, and adds the causes of what is wrong. `newest` for the window that is built at
+    /// every refresh.
+    pub fn build(&self, number: u64, traffic: TrafficWindow, newest: bool, snapshot: Arc<Snapshot>) -> Frame {
+        let facts = self.facts(&snapshot);
+        let mut view = if newest {
+            self.refresh(traffic, facts)
+        } else {
+            Graph::build(&[traffic], &*facts).into_view()
+        };
         vigla_insight::explain(&mut view, &snapshot, &|namespace, workload| {
             (self.plans)(namespace, workload)
         });
@@ -69,6 +78,18 @@ impl Builder {
             view,
             snapshot,
             degraded: (self.blind)(),
+        }
+    }
+
+    /// A copy of the kept view, after that one was brought to this window.
+    fn refresh(&self, traffic: TrafficWindow, facts: Arc<MeshFacts>) -> View {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        match &mut *kept {
+            Some(kept) => {
+                kept.update(vec![traffic], &facts);
+                kept.view().clone()
+            }
+            None => kept.insert(Kept::build(vec![traffic], facts)).view().clone(),
         }
     }
 

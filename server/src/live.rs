@@ -214,7 +214,8 @@ impl Live {
         let build = async {
             let traffic = inner.metrics.traffic(window, at).await?;
             let snapshot = inner.snapshots.borrow().clone();
-            Ok(Arc::new(inner.builder.build(number, &traffic, snapshot)))
+            let newest = (window, at) == (Window::MINUTE, None);
+            Ok(Arc::new(inner.builder.build(number, traffic, newest, snapshot)))
         };
         inner
             .frames

@@ -1,12 +1,9 @@
 //! From rows of counted traffic to the finest view.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    time::Duration,
-};
+use std::{collections::BTreeMap, time::Duration};
 
 use vigla_model::{
-    Fqdn, Principal, Protocol, Reporter, ResponseFlag, ResponseFlags, SecurityPolicy, Timestamp,
+    ClusterName, Fqdn, Principal, Protocol, Reporter, ResponseFlag, ResponseFlags, SecurityPolicy, Timestamp,
 };
 
 use crate::{
@@ -14,7 +11,8 @@ use crate::{
     boxes,
     drawn::Drawn,
     ends::{self, End},
-    health, id,
+    health,
+    id::{self, ById},
 };
 
 /// Flags of the caller's proxy that say the request never came to the callee's proxy, which so cannot have counted it.
@@ -30,10 +28,18 @@ const NEVER_ARRIVED: [ResponseFlag; 9] = [
     ResponseFlag::AuthorizationService,
 ];
 
+/// The finest view, and which row is counted on which edge of it.
+pub(crate) struct Drawing {
+    pub(crate) view: View,
+    /// Numbers of the rows (of all windows, one after the other) with their edges, in the order in which they count.
+    pub(crate) counted: Vec<(u32, Id)>,
+}
+
 /// Builds the finest view of what was counted, completed by what is known of the mesh.
 ///
 /// Every workload of the mesh is a node and every series that exists an edge, idle or not: see [`View::without_idle`].
-pub(crate) fn finest(windows: &[TrafficWindow], mesh: &dyn Identities) -> View {
+/// Which nodes and edges there are, and which row counts where, comes from keys and mesh alone, never from numbers.
+pub(crate) fn finest(windows: &[TrafficWindow], mesh: &dyn Identities) -> Drawing {
     let at = windows
         .iter()
         .map(|window| window.at)
@@ -44,22 +50,28 @@ pub(crate) fn finest(windows: &[TrafficWindow], mesh: &dyn Identities) -> View {
         .map(|window| window.window)
         .max()
         .unwrap_or(Duration::ZERO);
+    let home = mesh.cluster();
+    let home = home.as_ref();
     let mut draft = Draft {
         mesh,
+        home,
         nodes: Drawn::new(),
         edges: Drawn::new(),
-        calls: HashMap::new(),
+        calls: Calls::default(),
+        counted: Vec::with_capacity(windows.iter().map(|window| window.rows.len()).sum()),
     };
     for (namespace, workload) in mesh.workloads() {
-        draft.node(&End::workload(mesh, namespace, workload));
+        draft.node(&End::workload(home, namespace, workload));
     }
     // What the callee's proxy cannot tell (the service, or who called in plain text), the caller's often can:
     // such rows wait until all others have drawn their edges.
     let mut vague = Vec::new();
-    for row in windows.iter().flat_map(|window| &window.rows) {
-        let (source, target) = (ends::source(&row.key, mesh), ends::target(&row.key, mesh));
-        if draft.is_clear(row, &source) {
-            draft.count(row, &source, &target, row.key.protocol, row.key.service.as_ref());
+    for (number, row) in windows.iter().flat_map(|window| &window.rows).enumerate() {
+        let row = (number as u32, row);
+        let key = &row.1.key;
+        let (source, target) = (ends::source(key, home, mesh), ends::target(key, home, mesh));
+        if draft.is_clear(row.1, &source) {
+            draft.count(row, &source, &target, key.protocol, key.service.as_ref());
         } else {
             vague.push((row, source, target));
         }
@@ -78,35 +90,45 @@ pub(crate) fn finest(windows: &[TrafficWindow], mesh: &dyn Identities) -> View {
     };
     health::settle(&mut view);
     boxes::draw(&mut view);
-    view
+    Drawing {
+        view,
+        counted: draft.counted,
+    }
 }
 
+/// A row with its number.
+type Numbered<'a> = (u32, &'a TrafficRow);
+
 /// Places of all edges between two nodes, whatever the service.
-type Calls = HashMap<(Id, Id), Vec<usize>>;
+type Calls = ById<(Id, Id), Vec<usize>>;
 
 struct Draft<'a> {
     mesh: &'a dyn Identities,
+    /// The mesh's cluster.
+    home: Option<&'a ClusterName>,
     nodes: Drawn<Node>,
     edges: Drawn<Edge>,
     calls: Calls,
+    counted: Vec<(u32, Id)>,
 }
 
-impl Draft<'_> {
+impl<'a> Draft<'a> {
     /// Whether the row says by itself which edge it belongs to.
-    fn is_clear(&self, row: &TrafficRow, source: &End) -> bool {
+    fn is_clear(&self, row: &TrafficRow, source: &End<'_>) -> bool {
         let key = &row.key;
         key.reporter == Reporter::Source
             || !(key.refused || key.service.is_none() || matches!(source, End::UnknownCaller(Some(_))))
     }
 
     /// Counts a row of the callee's proxy on the edge that the caller's proxy drew for the same traffic, if there is one.
-    fn count_vague(&mut self, row: &TrafficRow, source: End, target: &End) {
+    fn count_vague(&mut self, row: Numbered<'_>, source: End<'a>, target: &End<'_>) {
+        let key = &row.1.key;
         let source = self.reported_caller(source, target);
         let between = self.calls.get(&(source.id(), target.id()));
         let mut known = between.into_iter().flatten().map(|place| &self.edges[*place]);
-        let mut protocol = row.key.protocol;
-        let mut service = row.key.service.clone();
-        if row.key.refused {
+        let mut protocol = key.protocol;
+        let mut service = key.service.clone();
+        if key.refused {
             // A refused connection said nothing yet: it counts with what it would have carried.
             let spoken = service.as_ref().and_then(|host| self.mesh.host(host)?.protocol);
             protocol = spoken
@@ -122,11 +144,11 @@ impl Draft<'_> {
 
     /// A caller that showed no certificate is the workload with its address when that one's own proxy says that it
     /// called; otherwise it stays a guess.
-    fn reported_caller(&self, source: End, target: &End) -> End {
+    fn reported_caller(&self, source: End<'a>, target: &End<'_>) -> End<'a> {
         let End::UnknownCaller(Some(guess)) = &source else {
             return source;
         };
-        let candidate = End::workload(self.mesh, guess.namespace.clone(), guess.workload.clone());
+        let candidate = End::workload(self.home, guess.namespace.clone(), guess.workload.clone());
         let between = self.calls.get(&(candidate.id(), target.id()));
         let called = between
             .into_iter()
@@ -137,9 +159,9 @@ impl Draft<'_> {
 
     fn count(
         &mut self,
-        row: &TrafficRow,
-        source: &End,
-        target: &End,
+        (number, row): Numbered<'_>,
+        source: &End<'_>,
+        target: &End<'_>,
         protocol: Protocol,
         service: Option<&Fqdn>,
     ) {
@@ -153,28 +175,20 @@ impl Draft<'_> {
         if place == before {
             self.calls.entry((source, target)).or_default().push(place);
         }
-        let edge = &mut self.edges[place];
-        if row.key.refused {
-            edge.refused += row.traffic.connections;
-            return;
-        }
-        let side = match row.key.reporter {
-            Reporter::Source => &mut edge.by_source,
-            Reporter::Destination => &mut edge.by_destination,
-        };
-        add_row(side.get_or_insert_default(), row);
+        self.counted.push((number, id));
+        count_row(&mut self.edges[place], row);
     }
 
     /// The node of an end, drawn at first sight; later sights fill what was not known.
-    fn node(&mut self, end: &End) -> Id {
+    fn node(&mut self, end: &End<'_>) -> Id {
         let id = end.id();
         let mesh = self.mesh;
         let place = self.nodes.place(id, || draw(id, end, mesh));
         let node = &mut self.nodes[place];
         match end {
             End::Workload { app, version, .. } => {
-                node.app = node.app.take().or_else(|| app.clone());
-                node.version = node.version.take().or_else(|| version.clone());
+                node.app = node.app.take().or_else(|| app.cloned());
+                node.version = node.version.take().or_else(|| version.cloned());
             }
             End::UnknownCaller(guess) => {
                 // Instances differ in their addresses; the first in order is the same at every refresh.
@@ -197,7 +211,7 @@ fn only<T: PartialEq>(mut values: impl Iterator<Item = T>) -> Option<T> {
 }
 
 /// A new node with all that its end and the mesh tell of it.
-fn draw(id: Id, end: &End, mesh: &dyn Identities) -> Node {
+fn draw(id: Id, end: &End<'_>, mesh: &dyn Identities) -> Node {
     let mut node = Node::new(id, end.kind());
     match end {
         End::Workload {
@@ -207,15 +221,15 @@ fn draw(id: Id, end: &End, mesh: &dyn Identities) -> Node {
             app,
             version,
         } => {
-            node.cluster.clone_from(cluster);
-            node.namespace = Some(namespace.clone());
-            node.workload = Some(workload.clone());
+            node.cluster = cluster.cloned();
+            node.namespace = Some((**namespace).clone());
+            node.workload = Some((**workload).clone());
             let facts = mesh
                 .workload(namespace.as_str(), workload.as_str())
                 .unwrap_or_default();
             // What proxies say of themselves at the moment of the call comes before what is written now.
-            node.app = app.clone().or(facts.app);
-            node.version = version.clone().or(facts.version);
+            node.app = app.cloned().or(facts.app);
+            node.version = version.cloned().or(facts.version);
             node.sidecar = facts.sidecar;
             node.replicas = facts.replicas;
             node.badges = facts.badges;
@@ -228,9 +242,9 @@ fn draw(id: Id, end: &End, mesh: &dyn Identities) -> Node {
             let written = || host.service_parts().map(|(_, namespace)| namespace.into());
             node.namespace = facts.namespace.or_else(written);
             node.badges = facts.badges;
-            node.service = Some(host.clone());
+            node.service = Some((*host).clone());
         }
-        End::Passthrough(host) => node.service = Some(host.clone()),
+        End::Passthrough(host) => node.service = Some((*host).clone()),
         End::UnknownCaller(guess) => {
             let known = guess
                 .as_ref()
@@ -241,6 +255,19 @@ fn draw(id: Id, end: &End, mesh: &dyn Identities) -> Node {
         End::UnknownCallee => (),
     }
     node
+}
+
+/// Counts a row on its edge.
+pub(crate) fn count_row(edge: &mut Edge, row: &TrafficRow) {
+    if row.key.refused {
+        edge.refused += row.traffic.connections;
+        return;
+    }
+    let side = match row.key.reporter {
+        Reporter::Source => &mut edge.by_source,
+        Reporter::Destination => &mut edge.by_destination,
+    };
+    add_row(side.get_or_insert_default(), row);
 }
 
 /// Adds a row to a side. Rows that counted nothing in the window add their counters only.
@@ -291,25 +318,46 @@ fn add_principal(all: &mut Few<Principal>, principal: Option<&Principal>) {
 /// Decides what each edge shows: the callee's count, and of the caller's what the callee cannot have counted.
 fn show(edges: &mut Drawn<Edge>, calls: &Calls) {
     for places in calls.values() {
-        // Services of one callee share its proxy: it counted all of them, or none. The names may differ
-        // (a caller counts under the host it called), so this is not asked edge by edge.
-        let counted: Few<Protocol> = places
-            .iter()
-            .map(|place| &edges[*place])
-            .filter(|edge| edge.by_destination.is_some())
-            .map(|edge| edge.protocol)
-            .collect();
-        let refuses = places.iter().any(|place| edges[*place].refused > 0.0);
+        let callee = Callee::of(places.iter().map(|place| &edges[*place]));
         for place in places {
-            let edge = &mut edges[*place];
-            let mut shown = edge.by_destination.clone().unwrap_or_default();
-            match &edge.by_source {
-                Some(side) if counted.contains(&edge.protocol) => add_lost(&mut shown, side, refuses),
-                Some(side) => shown.add(side),
-                None => (),
-            }
-            edge.shown = shown;
+            callee.show(&mut edges[*place]);
         }
+    }
+}
+
+/// What the callee's proxy does with all calls from one node.
+pub(crate) struct Callee {
+    /// Services of one callee share its proxy: it counted all of them, or none. The names may differ (a caller counts
+    /// under the host it called), so this is not asked edge by edge.
+    counts: Few<Protocol>,
+    refuses: bool,
+}
+
+impl Callee {
+    /// From all edges between two nodes.
+    pub(crate) fn of<'a>(edges: impl Iterator<Item = &'a Edge>) -> Self {
+        let mut callee = Self {
+            counts: Few::default(),
+            refuses: false,
+        };
+        for edge in edges {
+            if edge.by_destination.is_some() {
+                callee.counts.insert(edge.protocol);
+            }
+            callee.refuses |= edge.refused > 0.0;
+        }
+        callee
+    }
+
+    /// Decides what one of these edges shows.
+    pub(crate) fn show(&self, edge: &mut Edge) {
+        let mut shown = edge.by_destination.clone().unwrap_or_default();
+        match &edge.by_source {
+            Some(side) if self.counts.contains(&edge.protocol) => add_lost(&mut shown, side, self.refuses),
+            Some(side) => shown.add(side),
+            None => (),
+        }
+        edge.shown = shown;
     }
 }
 

@@ -32,6 +32,15 @@ pub struct Changes<T> {
     pub gone: Vec<Id>,
 }
 
+impl<T> Default for Changes<T> {
+    fn default() -> Self {
+        Self {
+            set: BTreeMap::new(),
+            gone: Vec::new(),
+        }
+    }
+}
+
 impl<T: Clone + PartialEq> Changes<T> {
     /// True when nothing changed.
     pub fn is_empty(&self) -> bool {

@@ -1,24 +1,24 @@
 //! Things by id while a view is being drawn.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::BTreeMap,
     ops::{Index, IndexMut},
 };
 
-use crate::Id;
+use crate::{Id, id::ById};
 
 /// Things in the order in which they were first seen. A node or an edge is most of a kilobyte, and a sorted map moves
 /// some of them at every insertion; here each is written once, and sorted by its id at the end.
 pub(crate) struct Drawn<T> {
     things: Vec<T>,
-    places: HashMap<Id, usize>,
+    places: ById<Id, usize>,
 }
 
 impl<T> Drawn<T> {
     pub(crate) fn new() -> Self {
         Self {
             things: Vec::new(),
-            places: HashMap::new(),
+            places: ById::default(),
         }
     }
 

@@ -1,6 +1,6 @@
 //! From the labels of one row to the two ends of its edge.
 
-use std::{net::IpAddr, sync::Arc};
+use std::{borrow::Cow, net::IpAddr, sync::Arc};
 
 use vigla_model::{AppName, ClusterName, Fqdn, Namespace, PeerIdentity, Version, WorkloadName};
 
@@ -9,31 +9,31 @@ use crate::{Guess, Id, Identities, NodeKind, TrafficKey, id};
 /// Names under which Envoy counts traffic to hosts that nobody registered.
 const UNREGISTERED: [&str; 2] = ["PassthroughCluster", "BlackHoleCluster"];
 
-/// One end of an edge, before it becomes a node.
+/// One end of an edge, before it becomes a node. Most rows meet a node that is drawn already, so names are borrowed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum End {
+pub(crate) enum End<'a> {
     /// A workload, by labels, certificate or service account.
     Workload {
-        cluster: Option<ClusterName>,
-        namespace: Namespace,
-        workload: WorkloadName,
+        cluster: Option<&'a ClusterName>,
+        namespace: Cow<'a, Namespace>,
+        workload: Cow<'a, WorkloadName>,
         /// As the labels say; `None` when they do not.
-        app: Option<AppName>,
-        version: Option<Version>,
+        app: Option<&'a AppName>,
+        version: Option<&'a Version>,
     },
     /// The service, where requests reached no workload.
-    Service(Fqdn),
+    Service(&'a Fqdn),
     /// A host outside of the mesh.
-    External(Fqdn),
+    External(&'a Fqdn),
     /// Unregistered hosts, by the name of Envoy's cluster for them.
-    Passthrough(Fqdn),
+    Passthrough(&'a Fqdn),
     /// A caller that nobody named; perhaps we know who has its address.
     UnknownCaller(Option<Guess>),
     /// A callee that nobody named.
     UnknownCallee,
 }
 
-impl End {
+impl<'a> End<'a> {
     pub(crate) fn kind(&self) -> NodeKind {
         match self {
             Self::Workload { .. } => NodeKind::Workload,
@@ -55,7 +55,7 @@ impl End {
                 ..
             } => id::node(
                 NodeKind::Workload,
-                cluster.as_ref().map(ClusterName::as_str),
+                cluster.map(ClusterName::as_str),
                 Some(namespace.as_str()),
                 workload.as_str(),
                 None,
@@ -71,12 +71,16 @@ impl End {
         }
     }
 
-    /// The end for a workload of the mesh.
-    pub(crate) fn workload(mesh: &dyn Identities, namespace: Namespace, workload: WorkloadName) -> Self {
+    /// The end for a workload of the mesh, which is this cluster.
+    pub(crate) fn workload(
+        cluster: Option<&'a ClusterName>,
+        namespace: Namespace,
+        workload: WorkloadName,
+    ) -> Self {
         Self::Workload {
-            cluster: mesh.cluster(),
-            namespace,
-            workload,
+            cluster,
+            namespace: Cow::Owned(namespace),
+            workload: Cow::Owned(workload),
             app: None,
             version: None,
         }
@@ -84,44 +88,54 @@ impl End {
 }
 
 /// The end that labels name: a workload, directly or by a service account that only one workload has. `other` is the
-/// cluster of the other end.
-fn named(labels: &PeerIdentity, other: Option<&ClusterName>, mesh: &dyn Identities) -> Option<End> {
+/// cluster of the other end, `home` the mesh's.
+fn named<'a>(
+    labels: &'a PeerIdentity,
+    other: Option<&'a ClusterName>,
+    home: Option<&'a ClusterName>,
+    mesh: &dyn Identities,
+) -> Option<End<'a>> {
     let (namespace, workload) = match (&labels.namespace, &labels.workload, &labels.principal) {
-        (Some(namespace), Some(workload), _) => (namespace.clone(), workload.clone()),
-        (_, _, Some(principal)) => (principal.namespace().into(), mesh.workload_of(principal)?),
+        (Some(namespace), Some(workload), _) => (Cow::Borrowed(namespace), Cow::Borrowed(workload)),
+        (_, _, Some(principal)) => (
+            Cow::Owned(principal.namespace().into()),
+            Cow::Owned(mesh.workload_of(principal)?),
+        ),
         _ => return None,
     };
-    // Calls seldom leave their cluster, and proxies of several clusters may write into one store of metrics.
-    let cluster = labels
-        .cluster
-        .as_ref()
-        .or(other)
-        .cloned()
-        .or_else(|| mesh.cluster());
     Some(End::Workload {
-        cluster,
+        // Calls seldom leave their cluster, and proxies of several clusters may write into one store of metrics.
+        cluster: labels.cluster.as_ref().or(other).or(home),
         namespace,
         workload,
-        app: labels.app.clone(),
-        version: labels.version.clone(),
+        app: labels.app.as_ref(),
+        version: labels.version.as_ref(),
     })
 }
 
 /// The caller of a row.
-pub(crate) fn source(key: &TrafficKey, mesh: &dyn Identities) -> End {
-    named(&key.source, key.destination.cluster.as_ref(), mesh)
+pub(crate) fn source<'a>(
+    key: &'a TrafficKey,
+    home: Option<&'a ClusterName>,
+    mesh: &dyn Identities,
+) -> End<'a> {
+    named(&key.source, key.destination.cluster.as_ref(), home, mesh)
         .unwrap_or_else(|| End::UnknownCaller(guess(key.source_address.as_ref(), mesh)))
 }
 
 /// The callee of a row.
-pub(crate) fn target(key: &TrafficKey, mesh: &dyn Identities) -> End {
-    if let Some(end) = named(&key.destination, key.source.cluster.as_ref(), mesh) {
+pub(crate) fn target<'a>(
+    key: &'a TrafficKey,
+    home: Option<&'a ClusterName>,
+    mesh: &dyn Identities,
+) -> End<'a> {
+    if let Some(end) = named(&key.destination, key.source.cluster.as_ref(), home, mesh) {
         return end;
     }
     match &key.service {
-        Some(host) if UNREGISTERED.contains(&host.as_str()) => End::Passthrough(host.clone()),
-        Some(host) if mesh.host(host).is_some_and(|facts| facts.external) => End::External(host.clone()),
-        Some(host) => End::Service(host.clone()),
+        Some(host) if UNREGISTERED.contains(&host.as_str()) => End::Passthrough(host),
+        Some(host) if mesh.host(host).is_some_and(|facts| facts.external) => End::External(host),
+        Some(host) => End::Service(host),
         None => End::UnknownCallee,
     }
 }

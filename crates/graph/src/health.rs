@@ -1,10 +1,13 @@
 //! Health of nodes and edges from shares of answers, with sentences that name the threshold.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use vigla_model::{Protocol, Ratio};
 
-use crate::{Edge, Health, HealthState, Id, Node, NodeKind, ResponseKey, Side, View};
+use crate::{Edge, Health, HealthState, Id, Node, NodeKind, ResponseKey, Side, View, id::ById};
 
 /// Fewer requests than this in a window and the state says that it stands on little.
 const TINY_SAMPLE: f64 = 10.0;
@@ -70,6 +73,55 @@ pub(crate) fn settle(view: &mut View) {
             view.window,
         );
     }
+}
+
+/// Edges of each node by their ids, incoming and outgoing: what its sums are made of.
+#[derive(Debug, Default)]
+pub(crate) struct Beside(ById<Id, (Vec<Id>, Vec<Id>)>);
+
+impl Beside {
+    pub(crate) fn of(view: &View) -> Self {
+        let mut beside = Self::default();
+        for edge in view.edges.values() {
+            beside.0.entry(edge.target).or_default().0.push(edge.id);
+            beside.0.entry(edge.source).or_default().1.push(edge.id);
+        }
+        beside
+    }
+}
+
+/// Fills what follows from some edges that changed, and gives the nodes that changed by it.
+///
+/// Sums are made of the same edges in the same order as [`settle`] makes them, so they are the same to the last bit.
+pub(crate) fn settle_part(view: &mut View, beside: &Beside, edges: &BTreeSet<Id>) -> BTreeSet<Id> {
+    let mut ends = BTreeSet::new();
+    for id in edges {
+        if let Some(edge) = view.edges.get_mut(id) {
+            edge.health = of_edge(edge, view.window);
+            ends.extend([edge.source, edge.target]);
+        }
+    }
+    ends.retain(|id| {
+        let (Some(node), Some((incoming, outgoing))) = (view.nodes.get_mut(id), beside.0.get(id)) else {
+            return false;
+        };
+        let (mut inbound, mut outbound, mut refused) = (Side::default(), Side::default(), (0.0, 0.0));
+        for edge in incoming.iter().filter_map(|id| view.edges.get(id)) {
+            inbound.add(&edge.shown);
+            refused.0 += edge.refused;
+        }
+        for edge in outgoing.iter().filter_map(|id| view.edges.get(id)) {
+            outbound.add(&edge.shown);
+            refused.1 += edge.refused;
+        }
+        let changed = (&node.inbound, &node.outbound) != (&inbound, &outbound);
+        (node.inbound, node.outbound) = (inbound, outbound);
+        let health = of_node(node, refused, view.window);
+        let changed = changed || health != node.health;
+        node.health = health;
+        changed
+    });
+    ends
 }
 
 fn of_edge(edge: &Edge, window: Duration) -> Health {

@@ -4,9 +4,33 @@
 //! order, each followed by one byte `0xFF` (which no UTF-8 text holds), start value `0xcbf29ce484222325`, factor
 //! `0x100000001b3`. An absent part is empty.
 
+use std::{
+    collections::HashMap,
+    hash::{BuildHasherDefault, Hasher},
+};
+
 use vigla_model::{Fqdn, Protocol};
 
 use crate::{BoxKind, Id, NodeKind};
+
+/// Things by an id, or by a pair of them.
+pub(crate) type ById<K, T> = HashMap<K, T, BuildHasherDefault<Mixed>>;
+
+/// Ids are hashes already: they are only mixed, so that a pair is not the pair the other way round.
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct Mixed(u64);
+
+impl Hasher for Mixed {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+    fn write(&mut self, _: &[u8]) {
+        unreachable!("ids are written as whole numbers");
+    }
+    fn write_u64(&mut self, id: u64) {
+        self.0 = (self.0.rotate_left(5) ^ id).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    }
+}
 
 /// Hashes parts that together say what a thing is.
 fn hash<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> Id {

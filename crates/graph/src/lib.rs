@@ -17,6 +17,7 @@ mod fixtures;
 mod health;
 mod id;
 mod identities;
+mod kept;
 mod live;
 mod names;
 #[cfg(test)]
@@ -31,6 +32,7 @@ pub use facts::MeshFacts;
 pub use few::Few;
 pub use find::{About, FIND_WORDS, Find, FindError, FindWord, Found, MAX_FIND, Unit};
 pub use identities::{HostFacts, Identities, Unidentified, WorkloadFacts};
+pub use kept::{Changed, Follower, Kept};
 pub use live::Graph;
 pub use quotient::quotient;
 pub use side::{ResponseKey, Side};

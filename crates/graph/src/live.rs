@@ -1,6 +1,6 @@
 //! The live graph: one petgraph, kept from refresh to refresh.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use petgraph::{
     Direction,
@@ -8,14 +8,14 @@ use petgraph::{
 };
 use vigla_model::Timestamp;
 
-use crate::{Edge, Grain, GroupBox, Id, Identities, Node, TrafficWindow, View, build};
+use crate::{Edge, Grain, GroupBox, Id, Identities, Node, TrafficWindow, View, build, id::ById};
 
 /// The graph at the finest grain. Indices of nodes and edges stay the same while these exist.
 #[derive(Debug, Clone)]
 pub struct Graph {
     graph: StableDiGraph<Node, Edge>,
-    nodes: HashMap<Id, NodeIndex>,
-    edges: HashMap<Id, EdgeIndex>,
+    nodes: ById<Id, NodeIndex>,
+    edges: ById<Id, EdgeIndex>,
     boxes: BTreeMap<Id, GroupBox>,
     at: Timestamp,
     window: std::time::Duration,
@@ -27,8 +27,8 @@ impl Graph {
     pub fn build(windows: &[TrafficWindow], mesh: &dyn Identities) -> Self {
         let mut graph = Self {
             graph: StableDiGraph::new(),
-            nodes: HashMap::new(),
-            edges: HashMap::new(),
+            nodes: ById::default(),
+            edges: ById::default(),
             boxes: BTreeMap::new(),
             at: Timestamp(0),
             window: std::time::Duration::ZERO,
@@ -39,7 +39,7 @@ impl Graph {
 
     /// Brings the graph to what was counted in newer windows.
     pub fn update(&mut self, windows: &[TrafficWindow], mesh: &dyn Identities) {
-        self.replace(build::finest(windows, mesh));
+        self.replace(build::finest(windows, mesh).view);
     }
 
     /// Takes over a finest view: what is in it is added or changed, the rest goes.
@@ -48,6 +48,13 @@ impl Graph {
         let Self {
             graph, nodes, edges, ..
         } = self;
+        if edges.is_empty() {
+            // Grown step by step it would be copied as often: a node or an edge is most of a kilobyte.
+            graph.reserve_nodes(view.nodes.len());
+            graph.reserve_edges(view.edges.len());
+            nodes.reserve(view.nodes.len());
+            edges.reserve(view.edges.len());
+        }
         for (_, index) in edges.extract_if(|id, _| !view.edges.contains_key(id)) {
             graph.remove_edge(index);
         }

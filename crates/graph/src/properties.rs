@@ -1,11 +1,13 @@
 //! What holds for every graph, whatever was counted.
 
-use proptest::{collection::vec, prelude::*, sample::select};
+use std::sync::Arc;
+
+use proptest::{collection::vec, option, prelude::*, sample::select};
 use vigla_model::{PeerIdentity, Protocol, Reporter, Scope, SecurityPolicy};
 
 use crate::{
-    Edge, Grain, Side, Traffic, View, apply, diff,
-    fixtures::{Row, host, row, view},
+    Edge, Follower, Grain, Graph, Kept, Side, Traffic, View, apply, diff,
+    fixtures::{Bookinfo, Row, host, row, view, window},
     quotient,
 };
 
@@ -86,6 +88,8 @@ fn sum(view: &View) -> (Edge, Vec<f64>) {
             side.traffic.connections,
             side.traffic.bytes_sent,
             side.traffic.bytes_received,
+            side.traffic.messages_sent,
+            side.traffic.messages_received,
             side.traffic.latency.sum_ms,
             buckets,
             side.responses.values().sum(),
@@ -109,6 +113,13 @@ fn sum(view: &View) -> (Edge, Vec<f64>) {
     (all, numbers)
 }
 
+const ALL_GRAINS: [Grain; 5] = [
+    Grain::Finest,
+    Grain::Workload,
+    Grain::App,
+    Grain::VersionedApp,
+    Grain::Service,
+];
 const GRAINS: [Grain; 4] = [Grain::Workload, Grain::App, Grain::VersionedApp, Grain::Service];
 
 proptest! {
@@ -152,6 +163,38 @@ proptest! {
                         || view.boxes.values().any(|inner| inner.parent == Some(group.id));
                     prop_assert!(filled, "box {} is empty", group.name);
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_kept_is_what_would_be_built(
+        rows in vec(any_row(), 1..40),
+        changes in vec((any::<prop::sample::Index>(), 0..50_u32), 1..6),
+        extra in option::weighted(0.3, any_row()),
+    ) {
+        let mesh = Arc::new(Bookinfo);
+        let mut newest = window(rows);
+        let mut kept = Kept::build(vec![newest.clone()], mesh.clone());
+        let mut followers: Vec<Follower> =
+            ALL_GRAINS.iter().map(|grain| Follower::new(kept.view(), *grain)).collect();
+        let mut views: Vec<View> = followers.iter().map(|follower| follower.view().clone()).collect();
+        for (step, (place, rate)) in changes.into_iter().enumerate() {
+            newest.at.0 += 1000;
+            let row = place.index(newest.rows.len());
+            let traffic = &mut newest.rows[row].traffic;
+            (traffic.requests, traffic.connections) = (f64::from(rate), f64::from(rate % 7));
+            if let (2, Some(extra)) = (step, &extra) {
+                newest.rows.push(window([Row(extra.0.clone(), extra.1.clone())]).rows.remove(0));
+            }
+            let changed = kept.update(vec![newest.clone()], &mesh);
+            prop_assert_eq!(kept.view(), &Graph::build(&[newest.clone()], &Bookinfo).view());
+            for (follower, view) in followers.iter_mut().zip(&mut views) {
+                let delta = follower.follow(kept.view(), &changed);
+                prop_assert_eq!(follower.view(), &quotient(kept.view(), view.grain));
+                prop_assert_eq!(&delta, &diff(view, follower.view()));
+                apply(view, &delta);
+                prop_assert_eq!(&*view, follower.view());
             }
         }
     }

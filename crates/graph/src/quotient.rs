@@ -17,8 +17,22 @@ pub fn quotient(finest: &View, grain: Grain) -> View {
         Grain::Finest,
         "a coarser view has lost what this one needs"
     );
+    merge(finest, grain).view
+}
+
+/// A coarser view, and what became of the finest edges.
+pub(crate) struct Merged {
+    pub(crate) view: View,
+    /// Finest edges, in order, and what each is part of.
+    pub(crate) became: Vec<(Id, Id)>,
+}
+
+pub(crate) fn merge(finest: &View, grain: Grain) -> Merged {
     if grain == Grain::Finest {
-        return finest.clone();
+        return Merged {
+            view: finest.clone(),
+            became: finest.edges.keys().map(|id| (*id, *id)).collect(),
+        };
     }
     let stands_for = if grain == Grain::Service {
         services_of(finest)
@@ -37,6 +51,7 @@ pub fn quotient(finest: &View, grain: Grain) -> View {
         })
         .collect();
     let mut edges = BTreeMap::new();
+    let mut edges_became = Vec::with_capacity(finest.edges.len());
     for edge in finest.edges.values() {
         let (Some(source), Some(mut target)) = (became.get(&edge.source), became.get(&edge.target).copied())
         else {
@@ -49,7 +64,12 @@ pub fn quotient(finest: &View, grain: Grain) -> View {
         {
             target = classes.join(service_node(host, callee), callee);
         }
-        merge_edge(&mut edges, edge, *source, target);
+        let id = id::edge(*source, target, edge.protocol, None);
+        edges_became.push((edge.id, id));
+        let merged = edges
+            .entry(id)
+            .or_insert_with(|| Edge::new(id, *source, target, edge.protocol));
+        merge_edge(merged, edge);
     }
     let (at, window) = (finest.at, finest.window);
     let mut view = View {
@@ -62,7 +82,10 @@ pub fn quotient(finest: &View, grain: Grain) -> View {
     };
     health::settle(&mut view);
     boxes::draw(&mut view);
-    view
+    Merged {
+        view,
+        became: edges_became,
+    }
 }
 
 /// The service that stands for each workload in the service view: the first by name under which it is called.
@@ -159,11 +182,7 @@ fn merge_node(mut node: Node, members: &BTreeMap<Id, &Node>) -> Node {
 }
 
 /// Merges a finest edge into the edge between what its ends became.
-fn merge_edge(edges: &mut BTreeMap<Id, Edge>, member: &Edge, source: Id, target: Id) {
-    let id = id::edge(source, target, member.protocol, None);
-    let edge = edges
-        .entry(id)
-        .or_insert_with(|| Edge::new(id, source, target, member.protocol));
+pub(crate) fn merge_edge(edge: &mut Edge, member: &Edge) {
     edge.services.add(&member.services);
     edge.add(member);
 }
