@@ -1,5 +1,7 @@
 //! What browsers are told about pages of other origins.
 
+use std::sync::Arc;
+
 use crate::{Cors, RequestHead, RequestHeaders, StringMatch, decide::string_matches};
 
 /// What a policy says to a request.
@@ -25,34 +27,34 @@ pub fn judge_cors<H: RequestHeaders + ?Sized>(policy: &Cors, request: &RequestHe
         && request
             .header("access-control-request-method")
             .is_some_and(|method| !method.is_empty());
+    if !is_allowed && (policy.forward_unmatched || !asks) {
+        return CorsVerdict::Silent;
+    }
     let mut headers = Vec::new();
     if is_allowed {
         headers.push(("access-control-allow-origin", origin.into_owned()));
-        if policy.allow_credentials == Some(true) {
-            headers.push(("access-control-allow-credentials", "true".to_owned()));
-        }
     }
-    let mut list = |name, values: &[std::sync::Arc<str>]| {
-        if is_allowed && !values.is_empty() {
+    if policy.allow_credentials == Some(true) {
+        headers.push(("access-control-allow-credentials", "true".to_owned()));
+    }
+    let mut list = |name, values: &[Arc<str>]| {
+        if !values.is_empty() {
             headers.push((name, values.join(",")));
         }
     };
-    match (asks, is_allowed) {
-        (true, false) if policy.forward_unmatched => CorsVerdict::Silent,
-        (true, _) => {
-            list("access-control-allow-methods", &policy.allow_methods);
-            list("access-control-allow-headers", &policy.allow_headers);
-            if let Some(age) = policy.max_age.filter(|_| is_allowed) {
-                headers.push(("access-control-max-age", age.as_secs().to_string()));
-            }
-            CorsVerdict::Answer(headers)
-        }
-        (false, true) => {
-            list("access-control-expose-headers", &policy.expose_headers);
-            CorsVerdict::Allow(headers)
-        }
-        (false, false) => CorsVerdict::Silent,
+    if is_allowed {
+        list("access-control-expose-headers", &policy.expose_headers);
     }
+    if !asks {
+        return CorsVerdict::Allow(headers);
+    }
+    // Who may not gets the rest of the answer all the same, as from Envoy: without its origin it is worth nothing.
+    list("access-control-allow-methods", &policy.allow_methods);
+    list("access-control-allow-headers", &policy.allow_headers);
+    if let Some(age) = policy.max_age {
+        headers.push(("access-control-max-age", age.as_secs().to_string()));
+    }
+    CorsVerdict::Answer(headers)
 }
 
 #[cfg(test)]
@@ -108,11 +110,16 @@ mod tests {
                 true,
                 "OPTIONS",
                 &[shop, asks],
-                "answer allow-origin=https://shop.example allow-credentials=true allow-methods=GET,PUT \
-                 allow-headers=x-user max-age=60",
+                "answer allow-origin=https://shop.example allow-credentials=true expose-headers=x-page \
+                 allow-methods=GET,PUT allow-headers=x-user max-age=60",
             ),
             (true, "OPTIONS", &[other, asks], "silent"),
-            (false, "OPTIONS", &[other, asks], "answer"),
+            (
+                false,
+                "OPTIONS",
+                &[other, asks],
+                "answer allow-credentials=true allow-methods=GET,PUT allow-headers=x-user max-age=60",
+            ),
             (
                 true,
                 "OPTIONS",

@@ -139,8 +139,10 @@ pub(crate) const TOLD: [&str; 5] = [
      access-control-expose-headers=x-page",
     "200 app ",
     "200 proxy access-control-allow-credentials=true access-control-allow-headers=x-user \
-     access-control-allow-methods=GET,PUT access-control-allow-origin=https://shop.example access-control-max-age=60",
-    "200 proxy ",
+     access-control-allow-methods=GET,PUT access-control-allow-origin=https://shop.example \
+     access-control-expose-headers=x-page access-control-max-age=60",
+    "200 proxy access-control-allow-credentials=true access-control-allow-headers=x-user \
+     access-control-allow-methods=GET,PUT access-control-max-age=60",
     "200 app ",
 ];
 

@@ -17,11 +17,12 @@ use crate::{
     app::App,
     control_plane::{ControlPlane, TOKEN, no_secrets},
     echo::{Echo, Stub},
+    extra::{TOLD, ask_as_browser, for_browsers},
     world::*,
 };
 
 /// An Envoy that ends with the test.
-struct Envoy {
+pub(crate) struct Envoy {
     process: Child,
     admin: SocketAddr,
     folder: tempfile::TempDir,
@@ -35,7 +36,8 @@ impl Drop for Envoy {
 }
 
 impl Envoy {
-    fn start() -> Option<Self> {
+    /// Starts one, when there is one; it asks for its config at [`Envoy::socket`].
+    pub(crate) fn start() -> Option<Self> {
         let binary = std::env::var_os("VIGLA_ENVOY")?;
         let folder = tempfile::tempdir().unwrap();
         let admin = free_address();
@@ -60,6 +62,11 @@ impl Envoy {
             admin,
             folder,
         })
+    }
+
+    /// Where its control plane listens.
+    pub(crate) fn socket(&self) -> std::path::PathBuf {
+        self.folder.path().join("ads")
     }
 
     async fn metrics(&self) -> String {
@@ -317,6 +324,43 @@ fn cases(app: SocketAddr, echo: SocketAddr) -> Vec<Case> {
     ]
 }
 
+/// Both proxies under the plan of all cases, and where each takes the requests of each.
+struct Beside {
+    ours: World,
+    _control_plane: ControlPlane,
+    addresses: Vec<(SocketAddr, SocketAddr)>,
+}
+
+impl Beside {
+    async fn start(envoy: &Envoy, cases: &[Case]) -> Self {
+        let mut ours = World::new();
+        let mut theirs = Plan::default();
+        let addresses: Vec<_> = cases
+            .iter()
+            .map(|case| (case.add(&mut ours.plan), case.add(&mut theirs)))
+            .collect();
+        ours.apply().await;
+        let control_plane = ControlPlane::start(&envoy.socket(), &theirs, &no_secrets());
+        let limit = Instant::now() + Duration::from_secs(30);
+        for (_, address) in &addresses {
+            while tokio::net::TcpStream::connect(address).await.is_err() {
+                let refused = || control_plane.refusals();
+                assert!(
+                    Instant::now() < limit,
+                    "Envoy does not listen on {address}: {:?}",
+                    refused()
+                );
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
+        Self {
+            ours,
+            _control_plane: control_plane,
+            addresses,
+        }
+    }
+}
+
 #[tokio::test]
 async fn envoy_answers_flags_and_counts_alike() {
     let Some(envoy) = Envoy::start() else {
@@ -325,28 +369,9 @@ async fn envoy_answers_flags_and_counts_alike() {
     };
     let (app, echo) = (App::start().await, Echo::start(100).await);
     let cases = cases(app.address, echo.address);
-    let mut ours = World::new();
-    let mut theirs = Plan::default();
-    let addresses: Vec<_> = cases
-        .iter()
-        .map(|case| (case.add(&mut ours.plan), case.add(&mut theirs)))
-        .collect();
-    ours.apply().await;
-    let control_plane = ControlPlane::start(&envoy.folder.path().join("ads"), &theirs, &no_secrets());
-    let limit = Instant::now() + Duration::from_secs(30);
-    for (_, address) in &addresses {
-        while tokio::net::TcpStream::connect(address).await.is_err() {
-            let refused = || control_plane.refusals();
-            assert!(
-                Instant::now() < limit,
-                "Envoy does not listen on {address}: {:?}",
-                refused()
-            );
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    }
+    let beside = Beside::start(&envoy, &cases).await;
     let mut differences = Vec::new();
-    for (case, (own, peer)) in cases.iter().zip(&addresses) {
+    for (case, (own, peer)) in cases.iter().zip(&beside.addresses) {
         let (own, peer) = (case.ask(*own).await, case.ask(*peer).await);
         if own != peer {
             differences.push(format!("{}: we answer `{own}`, Envoy `{peer}`", case.name));
@@ -354,7 +379,7 @@ async fn envoy_answers_flags_and_counts_alike() {
     }
     // Envoy counts when a stream is gone, which may be a little after its answer.
     tokio::time::sleep(Duration::from_millis(500)).await;
-    let (own, peer) = (ours.proxy.metrics().await, envoy.metrics().await);
+    let (own, peer) = (beside.ours.proxy.metrics().await, envoy.metrics().await);
     for case in &cases {
         let (own, peer) = (case.labels(&own), case.labels(&peer));
         for key in own
@@ -369,4 +394,52 @@ async fn envoy_answers_flags_and_counts_alike() {
         }
     }
     assert_eq!(differences, Vec::<String>::new(), "{differences:#?}");
+}
+
+#[tokio::test]
+async fn envoy_tells_browsers_the_same_and_sends_the_same_copies() {
+    let Some(envoy) = Envoy::start() else {
+        println!("skipped: VIGLA_ENVOY does not name an Envoy");
+        return;
+    };
+    let (app, shadow) = (App::start().await, App::start().await);
+    let case = |name, address, route| Case {
+        name,
+        path: "/a",
+        grpc: false,
+        route,
+        cluster: cluster("v1"),
+        endpoints: vec![endpoint(address)],
+        authorization: None,
+        host: "reviews:9080".to_owned(),
+        headers: &[],
+    };
+    let copied = with(|forward| {
+        forward.mirrors = vec![Mirror {
+            cluster: "shadow".into(),
+            share: 1_000_000,
+            origin: None,
+        }];
+    });
+    let cases = [
+        case("browsers", app.address, for_browsers()),
+        case("copied", app.address, copied),
+        case("shadow", shadow.address, to_v1()),
+    ];
+    let beside = Beside::start(&envoy, &cases).await;
+    let (own, peer) = beside.addresses[0];
+    assert_eq!(ask_as_browser(own).await, TOLD);
+    assert_eq!(ask_as_browser(peer).await, TOLD);
+    let (own, peer) = beside.addresses[1];
+    for (number, address) in [(1, own), (2, peer)] {
+        assert_eq!(Caller::new(address).await.get("/copy").await.status, 200);
+        let limit = Instant::now() + Duration::from_secs(5);
+        while shadow.count() < number {
+            assert!(Instant::now() < limit, "no copy from {address}");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        let seen = shadow.last();
+        assert!(seen.starts_with("GET /copy\n"), "{seen}");
+        assert!(seen.contains("host: reviews-shadow:9080\n"), "{seen}");
+    }
 }
