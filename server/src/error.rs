@@ -94,6 +94,9 @@ impl ApiError {
             Self::Source(SourceError::Window { .. }) => {
                 (StatusCode::BAD_REQUEST, "bad-window", "No data for this window")
             }
+            Self::Source(SourceError::Starting { .. }) => {
+                (StatusCode::SERVICE_UNAVAILABLE, "not-ready", "Not ready yet")
+            }
             Self::Source(SourceError::Denied { .. }) => (
                 StatusCode::BAD_GATEWAY,
                 "source-denied",

@@ -9,10 +9,11 @@ use crate::{
 };
 
 /// They run in the browser as they run on the server; `cargo xtask test` builds them for both.
-const PURE: [&str; 10] = [
+const PURE: [&str; 11] = [
     "vigla-model",
     "vigla-config",
     "vigla-dataplane",
+    "vigla-validation",
     "vigla-compiler",
     "vigla-graph",
     "vigla-layout",

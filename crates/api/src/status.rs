@@ -42,7 +42,7 @@ pub struct SourceStatus {
     pub name: String,
     /// `metrics`, `config`, `traces` or `logs`.
     pub kind: String,
-    /// `ok`, `failing` or `starting`.
+    /// `ok`, `degraded` (a part of it is missing or old: `last_error` says which), `failing` or `starting`.
     pub state: String,
     /// Duration of the last answer.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -56,7 +56,7 @@ pub struct SourceStatus {
     /// When the last trouble was seen, RFC 3339; it may be over.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_error_at: Option<String>,
-    /// Since when it is failing, RFC 3339.
+    /// Since when it is failing or degraded, RFC 3339.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failing_since: Option<String>,
     /// How it is asked, such as `every 2 s, 8 targets`.

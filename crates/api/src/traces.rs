@@ -41,7 +41,7 @@ pub struct TracesQuery {
     /// The span starts at or after this, RFC 3339; in place of `window`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub from: Option<String>,
-    /// The span starts before this, RFC 3339; default now.
+    /// The span starts before this, RFC 3339; default 3 s ago, when the spans of all proxies have come in.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub to: Option<String>,
     /// Traces of a page, 1 to 200; default 20.

@@ -6,6 +6,7 @@
 
 mod build;
 mod path;
+mod position;
 mod read;
 mod scalar;
 
@@ -14,7 +15,8 @@ use std::sync::Arc;
 use vigla_model::Location;
 
 pub use path::{FieldPath, Step};
-pub use read::{Bounds, Documents, ReadError, read_documents, read_documents_within};
+pub use position::Position;
+pub use read::{Bounds, Documents, ReadError, Trouble, read_documents, read_documents_within};
 pub use scalar::{Scalar, parse_duration};
 
 /// One document of a file.

@@ -13,8 +13,8 @@ mod workload;
 
 pub use diff::{Change, ChangeKind, changes};
 pub use document::{
-    Bounds, Document, Documents, FieldPath, Node, ReadError, Scalar, Span, Step, Style, parse_duration,
-    read_documents, read_documents_within,
+    Bounds, Document, Documents, FieldPath, Node, Position, ReadError, Scalar, Span, Step, Style, Trouble,
+    parse_duration, read_documents, read_documents_within,
 };
 pub use instance::{Capture, Instance};
 pub use object::{Object, Objects, read_objects};

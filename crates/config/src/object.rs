@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use vigla_model::{Labels, Location, Namespace, ObjectRef, Origin};
 
-use crate::document::{Document, Node, NodeId, ReadError, read_documents};
+use crate::document::{Document, Node, NodeId, ReadError, Trouble, read_documents};
 
 /// One object of the mesh's config, with the document that it was read from.
 #[derive(Debug)]
@@ -56,7 +56,7 @@ pub fn read_objects(file: &str, text: &str) -> Objects {
         objects.errors.extend(document.duplicates().map(|node| {
             let key = node.key().unwrap_or_default();
             let message = format!("`{key}` stands twice in the same mapping; keep one");
-            error_at(node, message)
+            error_at(node, Trouble::RepeatedKey, message)
         }));
         let items = document.open_list();
         let document = Arc::new(document);
@@ -74,12 +74,16 @@ pub fn read_objects(file: &str, text: &str) -> Objects {
     objects
 }
 
-fn error_at(node: Node<'_>, message: String) -> ReadError {
+fn error_at(node: Node<'_>, trouble: Trouble, message: String) -> ReadError {
     let mut place = node.location();
     if let Some(key) = node.key_span() {
         (place.line, place.column) = (key.line, key.column);
     }
-    ReadError { place, message }
+    ReadError {
+        trouble,
+        place,
+        message,
+    }
 }
 
 impl Object {
@@ -92,7 +96,10 @@ impl Object {
                 .and_then(Node::text)
                 .filter(|text| !text.is_empty())
                 .map(str::to_owned)
-                .ok_or_else(|| error_at(holder.unwrap_or(node), format!("an object needs `{path}`")))
+                .ok_or_else(|| {
+                    let message = format!("an object needs `{path}`");
+                    error_at(holder.unwrap_or(node), Trouble::NoObject, message)
+                })
         };
         let api_version = required(Some(node), "apiVersion", "apiVersion")?;
         let kind = required(Some(node), "kind", "kind")?;

@@ -36,6 +36,7 @@ pub struct Snapshot {
     settings: MeshSettings,
     objects: Vec<Arc<Object>>,
     by_ref: HashMap<ObjectRef, usize>,
+    replaced: Vec<Arc<Object>>,
     namespaces: BTreeSet<Namespace>,
     services: Vec<Service>,
     services_by_host: HashMap<Fqdn, usize>,
@@ -71,7 +72,10 @@ impl Snapshot {
         };
         for object in objects {
             match mesh.by_ref.get(object.object_ref()) {
-                Some(&index) => mesh.objects[index] = object,
+                Some(&index) => {
+                    let before = std::mem::replace(&mut mesh.objects[index], object);
+                    mesh.replaced.push(before);
+                }
                 None => {
                     mesh.by_ref
                         .insert(object.object_ref().clone(), mesh.objects.len());
@@ -208,6 +212,11 @@ impl Snapshot {
     /// All objects, in the order in which they came.
     pub fn objects(&self) -> &[Arc<Object>] {
         &self.objects
+    }
+
+    /// Objects that do not count because a later one has the same name.
+    pub fn replaced(&self) -> &[Arc<Object>] {
+        &self.replaced
     }
 
     /// The object with this name.

@@ -255,6 +255,7 @@ fn troubles(status: &[KindStatus]) -> Vec<ConfigError> {
                 ""
             };
             ConfigError {
+                trouble: vigla_config::Trouble::Broken,
                 place: Location {
                     file: names.join(", ").into(),
                     line: 1,

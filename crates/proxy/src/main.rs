@@ -84,6 +84,7 @@ fn main() -> anyhow::Result<()> {
     match arguments.command {
         Task::Supervise { program } => supervise(&program),
         Task::Run(run) => {
+            process::use_small_pages();
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()
                 .build()?;

@@ -56,6 +56,14 @@ pub fn die_with_parent() -> io::Result<()> {
     Ok(())
 }
 
+/// Keeps the kernel from backing memory by pages of 2 MB. The allocator asks for them, and a sidecar that uses a tenth
+/// of each takes twice the memory: after a load 34 MB in place of 17.
+pub fn use_small_pages() {
+    // A kernel that does not know the request has no such pages; nothing depends on the answer.
+    #[cfg(target_os = "linux")]
+    let _ = rustix::thread::disable_transparent_huge_pages(true);
+}
+
 /// Waits until standard input ends: whoever holds the other end has gone.
 pub async fn stdin_end() {
     let (sender, end) = tokio::sync::oneshot::channel::<()>();

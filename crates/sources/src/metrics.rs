@@ -16,6 +16,14 @@ pub enum SourceError {
         /// What happened.
         reason: String,
     },
+    /// It works, and has seen too little yet: the first scrapes of an embedded store.
+    #[error("{source_name} has nothing to tell yet: {reason}")]
+    Starting {
+        /// Name of the source.
+        source_name: String,
+        /// What it waits for.
+        reason: String,
+    },
     /// The window holds fewer than two scrapes, or lies outside what is kept.
     #[error("{source_name} cannot answer for this window: {reason}")]
     Window {
@@ -55,6 +63,7 @@ impl SourceError {
     pub fn source_name(&self) -> &str {
         match self {
             Self::Unavailable { source_name, .. }
+            | Self::Starting { source_name, .. }
             | Self::Window { source_name, .. }
             | Self::Denied { source_name, .. }
             | Self::TooMuch { source_name, .. }

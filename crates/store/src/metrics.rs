@@ -23,6 +23,8 @@ use crate::{
 const NAME: &str = "embedded metrics";
 /// However full the store is, this much stays: the windows that people look at.
 const ALWAYS_KEPT: Duration = Duration::from_secs(5 * 60);
+/// A sidecar is up within a few seconds; one that has not answered after this long is down.
+const STARTING: Duration = Duration::from_secs(10);
 /// Old samples are looked for this often.
 const TIDY_EVERY: Duration = Duration::from_secs(30);
 
@@ -181,12 +183,12 @@ impl MetricStore {
         };
         entry.last_duration = Some(took);
         entry.state = match &entry.state {
-            TargetState::Starting { since, .. } => TargetState::Starting {
+            TargetState::Starting { since, .. } if at.since(*since) < STARTING => TargetState::Starting {
                 since: *since,
                 reason: Some(reason),
             },
             TargetState::Up => TargetState::Down { since: at, reason },
-            TargetState::Down { since, .. } => TargetState::Down {
+            TargetState::Starting { since, .. } | TargetState::Down { since, .. } => TargetState::Down {
                 since: *since,
                 reason,
             },
@@ -202,10 +204,6 @@ impl MetricStore {
             source_name: NAME.to_owned(),
             reason,
         };
-        let none = |reason| SourceError::Unavailable {
-            source_name: NAME.to_owned(),
-            reason,
-        };
         let (length, period) = (window.duration(), self.settings.period);
         if length < 2 * period {
             let least = (2 * period).as_secs_f64();
@@ -218,7 +216,7 @@ impl MetricStore {
         let scrapes = || inner.targets.values().map(|entry| &entry.scrapes);
         let newest = scrapes().filter_map(Scrapes::newest).max();
         let (Some(newest), Some(oldest)) = (newest, scrapes().filter_map(Scrapes::oldest).min()) else {
-            return Err(none(inner.silence()));
+            return Err(inner.silence());
         };
         let end = at.map_or(newest, Timestamp::millis);
         if end < oldest {
@@ -234,10 +232,10 @@ impl MetricStore {
         match most {
             Some(2..) => (),
             Some(1) if newest == oldest => {
-                return Err(none("there was one scrape yet; a rate needs two".to_owned()));
+                return Err(starting("there was one scrape yet; a rate needs two"));
             }
             Some(1) => return Err(wrong("it holds one scrape only; a rate needs two".to_owned())),
-            _ => return Err(none(inner.silence())),
+            _ => return Err(inner.silence()),
         }
         let rows = window::rows(scrapes(), &inner.rows, end, millis);
         Ok(TrafficWindow {
@@ -299,21 +297,29 @@ fn target_status((name, entry): (&Arc<str>, &Entry)) -> TargetStatus {
     }
 }
 
+fn starting(reason: &str) -> SourceError {
+    SourceError::Starting {
+        source_name: NAME.to_owned(),
+        reason: reason.to_owned(),
+    }
+}
+
 impl Inner {
     /// Why there is no number at all.
-    fn silence(&self) -> String {
+    fn silence(&self) -> SourceError {
         let present = self.targets.iter().filter(|(_, entry)| !entry.gone);
         let wrong = present.clone().find_map(|(name, entry)| match &entry.state {
-            TargetState::Starting {
-                reason: Some(reason), ..
-            }
-            | TargetState::Down { reason, .. } => Some(format!("{name}: {reason}")),
-            _ => None,
+            TargetState::Down { reason, .. } => Some(format!("{name}: {reason}")),
+            TargetState::Starting { .. } | TargetState::Up => None,
         });
-        match (present.count(), wrong) {
+        let reason = match (present.count(), wrong) {
             (0, _) => "there is no sidecar to scrape".to_owned(),
             (_, Some(wrong)) => format!("no sidecar answered ({wrong})"),
-            (_, None) => "no sidecar was scraped yet".to_owned(),
+            (_, None) => return starting("no sidecar was scraped yet"),
+        };
+        SourceError::Unavailable {
+            source_name: NAME.to_owned(),
+            reason,
         }
     }
 

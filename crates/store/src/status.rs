@@ -54,7 +54,7 @@ pub enum TargetState {
     },
     /// The last scrape succeeded.
     Up,
-    /// It answered once and does not now: its numbers end there.
+    /// It does not answer, though it once did or should by now: its numbers end there.
     Down {
         /// First try that failed.
         since: Timestamp,

@@ -1,4 +1,4 @@
-//! A button that opens a small panel below itself. Escape, a click elsewhere and leaving it by Tab close it.
+//! A button that opens a small panel beside itself. Escape, a click elsewhere and leaving it by Tab close it.
 
 use leptos::{ev, html, prelude::*};
 use wasm_bindgen::JsCast;
@@ -11,6 +11,15 @@ pub(crate) fn Menu(
     label: ViewFn,
     /// Name of the panel, for screen readers.
     name: &'static str,
+    /// Class of the whole; the panel stands below `menu`, others say in their styles where.
+    #[prop(default = "menu")]
+    class: &'static str,
+    /// Class of the button.
+    #[prop(default = "pick")]
+    button_class: &'static str,
+    /// Class of the panel.
+    #[prop(default = "menu-panel float")]
+    panel_class: &'static str,
     /// The panel.
     children: ChildrenFn,
 ) -> impl IntoView {
@@ -43,13 +52,13 @@ pub(crate) fn Menu(
         }
     };
     view! {
-        <div class="menu" node_ref=root on:keydown=close_by_key on:focusout=close_when_left>
-            <button type="button" class="pick" node_ref=button aria-expanded=move || open.get().to_string()
+        <div class=class node_ref=root on:keydown=close_by_key on:focusout=close_when_left>
+            <button type="button" class=button_class node_ref=button aria-expanded=move || open.get().to_string()
                 on:click=move |_| open.update(|open| *open = !*open)>
                 {label.run()}
             </button>
             <Show when=move || open.get()>
-                <div class="menu-panel float" role="group" aria-label=name>{children()}</div>
+                <div class=panel_class role="region" aria-label=name tabindex="0">{children()}</div>
             </Show>
         </div>
     }

@@ -21,6 +21,8 @@ mod speech;
 mod twin;
 mod walk;
 
+use std::sync::Arc;
+
 use leptos::{ev, prelude::*};
 
 use self::{
@@ -31,7 +33,7 @@ use super::list::api_query;
 use crate::{
     address::{Address, Choice, EdgeLabel, Face, FrameState, History, MapState, MapView},
     components::{Announcer, failed_face, loading_face},
-    live::{GraphFeed, Pulse},
+    live::{GraphFeed, Mesh, Pulse},
     shell::{Action, Commands},
     words::State,
 };
@@ -72,12 +74,14 @@ pub(crate) fn MapPage() -> impl IntoView {
         (false, Some(error)) => Some(failed_face(&error, None).into_any()),
         (false, None) => Some(loading_face(7, "Asking for the traffic of this window").into_any()),
     };
+    let mesh = Mesh::get();
+    // A part that is missing is told by the banner; all numbers are old only when nothing comes.
     let stale = move || {
-        feed.error().is_some()
-            || graph
-                .read()
-                .as_ref()
-                .is_some_and(|graph| !graph.degraded.is_empty())
+        let silent = |status: Arc<vigla_api::Status>| {
+            let mut metrics = status.sources.iter().filter(|source| source.kind == "metrics");
+            metrics.any(|source| source.state == "failing")
+        };
+        feed.error().is_some() || mesh.status().is_some_and(silent)
     };
     view! {
         <h1 class="vh">"Traffic map"</h1>

@@ -60,6 +60,7 @@ fn body(status: &Arc<Status>) -> impl IntoView + use<> {
 fn source_row(source: &SourceStatus) -> impl IntoView + use<> {
     let state = match source.state.as_str() {
         "ok" => State::Ok,
+        "degraded" => State::Degraded,
         "failing" => State::Failing,
         _ => State::Unknown,
     };
@@ -72,6 +73,7 @@ fn source_row(source: &SourceStatus) -> impl IntoView + use<> {
     };
     let word = match state {
         State::Ok => "answers",
+        State::Degraded => "answers in part",
         State::Failing => "does not answer",
         _ => "starting",
     };
@@ -82,7 +84,7 @@ fn source_row(source: &SourceStatus) -> impl IntoView + use<> {
             <td class="r num">{number::or_dash(source.latency_ms.map(number::millis))}</td>
             <td class="r num">{number::or_dash(source.age_seconds.map(time::span))}</td>
             <td class="wrap">{source.detail.clone()}</td>
-            <td class="wrap" class:err=state == State::Failing>{trouble}</td>
+            <td class="wrap" class:err=matches!(state, State::Failing | State::Degraded)>{trouble}</td>
         </tr>
     }
 }

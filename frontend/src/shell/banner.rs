@@ -19,6 +19,7 @@ pub(crate) fn Banner() -> impl IntoView {
             .map(|status| silent_sources(&status))
             .filter(|text| !text.is_empty())
     });
+    let partial = Memo::new(move |_| mesh.status().and_then(|status| partial_source(&status)));
     let broken = Memo::new(move |_| mesh.status().map_or(0, |status| status.config_errors.len()));
     move || {
         let (title, rest) = if let Some(error) = gone.get() {
@@ -36,7 +37,7 @@ pub(crate) fn Banner() -> impl IntoView {
         } else if let Some(silent) = silent.get() {
             (
                 silent,
-                "Its numbers stand still there and are marked; everything else is current.".to_owned(),
+                "What it told last stays and is marked; everything else is current.".to_owned(),
             )
         } else if broken.get() > 0 {
             let files = number::counted(broken.get(), "config file");
@@ -44,6 +45,8 @@ pub(crate) fn Banner() -> impl IntoView {
                 format!("{files} cannot be read."),
                 "The last good config stays in effect; Sources names the lines.".to_owned(),
             )
+        } else if let Some(partial) = partial.get() {
+            (partial, "Everything else is current.".to_owned())
         } else {
             return None;
         };
@@ -77,6 +80,14 @@ fn silent_sources(status: &vigla_api::Status) -> String {
         }
         _ => format!("{} do not answer.", number::counted(failing.len(), "source")),
     }
+}
+
+/// What is missing of the first source that answers in part. Config says it itself, by file.
+fn partial_source(status: &vigla_api::Status) -> Option<String> {
+    let mut sources = status.sources.iter().filter(|source| source.kind != "config");
+    let source = sources.find(|source| source.state == "degraded")?;
+    let reason = source.last_error.as_deref().unwrap_or("a part of it is missing");
+    Some(format!("{}: {reason}.", source.name))
 }
 
 /// Values of the address that were not understood.
@@ -129,5 +140,24 @@ mod tests {
         status.sources[1].state = "failing".into();
         assert_eq!(silent_sources(&status), "2 sources do not answer.");
         assert_eq!(silent_sources(&Status::default()), "");
+    }
+
+    #[test]
+    fn a_part_that_is_missing_is_not_called_silence() {
+        let status = Status {
+            sources: vec![SourceStatus {
+                name: "metrics".into(),
+                kind: "metrics".into(),
+                state: "degraded".into(),
+                last_error: Some("the sidecar of a cannot be read".into()),
+                ..SourceStatus::default()
+            }],
+            ..Status::default()
+        };
+        assert_eq!(silent_sources(&status), "");
+        assert_eq!(
+            partial_source(&status).as_deref(),
+            Some("metrics: the sidecar of a cannot be read.")
+        );
     }
 }

@@ -94,6 +94,7 @@ pub(crate) fn listen(address: Address, commands: Commands, theme: Theme, rail: R
             Action::GoServices => address.go(Route::Services, History::Add),
             Action::GoWorkloads => address.go(Route::Workloads, History::Add),
             Action::GoConfig => address.go(Route::Config, History::Add),
+            Action::GoTraces => address.go(Route::Traces, History::Add),
             Action::GoSources => address.go(Route::Sources, History::Add),
             Action::GoBack => {
                 let _ = window().history().and_then(|history| history.back());

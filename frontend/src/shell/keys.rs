@@ -23,6 +23,8 @@ pub(crate) enum Action {
     GoServices,
     /// To the workloads.
     GoWorkloads,
+    /// To the traces.
+    GoTraces,
     /// To the config.
     GoConfig,
     /// To the sources.
@@ -92,6 +94,12 @@ pub(crate) const SHORTCUTS: &[Shortcut] = &[
         &["g", "w"],
         Action::GoWorkloads,
         "go to the workloads",
+        Place::Everywhere,
+    ),
+    key(
+        &["g", "t"],
+        Action::GoTraces,
+        "go to the traces",
         Place::Everywhere,
     ),
     key(
@@ -224,7 +232,7 @@ mod tests {
     #[test]
     fn keys_may_follow_each_other() {
         let mut reader = KeyReader::default();
-        let pressed: Vec<_> = ["g", "m", "g", "t", "m", "?"]
+        let pressed: Vec<_> = ["g", "m", "g", "x", "m", "?"]
             .map(|key| reader.press(key, false))
             .into();
         assert_eq!(
@@ -233,7 +241,7 @@ mod tests {
                 None,
                 Some(Action::GoMap),
                 None,
-                Some(Action::Theme),
+                Some(Action::Scenarios),
                 None,
                 Some(Action::Help)
             ]

@@ -114,7 +114,8 @@ fn sources_badge() -> impl IntoView {
                 .iter()
                 .filter(|source| source.state != "failing")
                 .count();
-            let trouble = answering < status.sources.len() || !status.config_errors.is_empty();
+            let partial = status.sources.iter().any(|source| source.state == "degraded");
+            let trouble = answering < status.sources.len() || partial || !status.config_errors.is_empty();
             let words = format!("{answering} of {}", status.sources.len());
             view! {
                 <span class="nav-badge">{trouble.then(|| glyph(State::Degraded))}<span>{words}</span></span>

@@ -6,9 +6,13 @@ use crate::address::{Address, Choice, FrameState, History, ThemeChoice};
 
 const SAVED: &str = "vigla.theme";
 
-/// The theme in effect.
+/// The theme of the page.
 #[derive(Clone, Copy)]
-pub(crate) struct Theme(Memo<ThemeChoice>, RwSignal<ThemeChoice>);
+pub(crate) struct Theme {
+    saved: RwSignal<ThemeChoice>,
+    /// What the document says: whoever reads colours from the style sheet must not be earlier than it.
+    shown: RwSignal<ThemeChoice>,
+}
 
 impl Theme {
     /// Follows the address and writes the theme to the document.
@@ -22,12 +26,15 @@ impl Theme {
                 .find(|theme| *theme != ThemeChoice::Unsaid)
                 .unwrap_or(ThemeChoice::Dark)
         });
+        let shown = RwSignal::new(in_effect.get_untracked());
         Effect::new(move |_| {
+            let theme = in_effect.get();
             if let Some(root) = document().document_element() {
-                let _ = root.set_attribute("data-theme", in_effect.get().name());
+                let _ = root.set_attribute("data-theme", theme.name());
             }
+            shown.set(theme);
         });
-        let theme = Self(in_effect, saved);
+        let theme = Self { saved, shown };
         provide_context(theme);
         theme
     }
@@ -37,14 +44,14 @@ impl Theme {
         expect_context()
     }
 
-    /// The theme in effect; tracked.
+    /// The theme that the document shows; tracked.
     pub(crate) fn current(self) -> ThemeChoice {
-        self.0.get()
+        self.shown.get()
     }
 
     /// Goes on to the next theme. Where the address names one, it changes there; else it is saved.
     pub(crate) fn next(self, address: Address) {
-        let next = match self.0.get_untracked() {
+        let next = match self.shown.get_untracked() {
             ThemeChoice::Dark => ThemeChoice::Light,
             ThemeChoice::Light => ThemeChoice::Contrast,
             _ => ThemeChoice::Dark,
@@ -58,7 +65,7 @@ impl Theme {
             // A browser that keeps nothing still changes this page.
             let _ = storage.set_item(SAVED, next.name());
         }
-        self.1.set(next);
+        self.saved.set(next);
     }
 }
 

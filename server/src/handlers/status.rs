@@ -50,7 +50,7 @@ pub async fn get_status(
         ));
         let first = store.degraded().next();
         if let (Some((since, reason)), "ok") = (first, metrics.state.as_str()) {
-            metrics.state = "failing".into();
+            metrics.state = "degraded".into();
             metrics.failing_since = Some(format_time(since));
             metrics.last_error = Some(reason);
         }
@@ -75,7 +75,7 @@ pub async fn get_status(
             name: source.name().into(),
             kind: "config".into(),
             state: match broken {
-                Some(_) => "failing",
+                Some(_) => "degraded",
                 None if state.revision == 0 => "starting",
                 None => "ok",
             }

@@ -34,6 +34,9 @@ pub type Traces = Option<Arc<dyn TraceSource>>;
 pub const NAME: &str = "traces";
 /// Traces of a page when the caller does not say.
 const LIMIT: usize = 20;
+/// Age of the newest traces that are told when the caller does not say: proxies send their spans each second, and a
+/// trace of which half has arrived looks like a request that went nowhere.
+const SETTLED: Duration = Duration::from_secs(3);
 /// Time that is searched when the caller does not say.
 const WINDOW: Duration = Duration::from_secs(3600);
 /// Conditions on tags in one question: a person writes two or three.
@@ -146,7 +149,8 @@ fn parse(query: &TracesQuery, caller: &Caller, now: Timestamp) -> Result<TraceQu
     if !(1..=MAX_LIMIT).contains(&limit) {
         return bad(format!("`limit` is from 1 to {MAX_LIMIT}"));
     }
-    let to = query.to.as_deref().map(parse_time).transpose()?.unwrap_or(now);
+    let to = query.to.as_deref().map(parse_time).transpose()?;
+    let to = to.unwrap_or_else(|| now.minus(SETTLED));
     let from = match (&query.from, &query.window) {
         (Some(_), Some(_)) => return bad("`from` and `window` say the same: give one of them".into()),
         (Some(from), None) => parse_time(from)?,
@@ -346,7 +350,7 @@ mod tests {
         let query = check(|_| ()).unwrap();
         assert_eq!(
             (query.from, query.to, query.limit),
-            (Timestamp(6_400_000), Timestamp(10_000_000), LIMIT)
+            (Timestamp(6_397_000), Timestamp(9_997_000), LIMIT)
         );
         let query = check(|q| {
             q.min = Some("1.5s".into());
@@ -359,7 +363,7 @@ mod tests {
             query.filter.tags,
             [("http.status_code".to_owned(), "503".to_owned())]
         );
-        assert_eq!(query.from, Timestamp(9_700_000));
+        assert_eq!(query.from, Timestamp(9_697_000));
     }
 
     #[test]

@@ -31,8 +31,9 @@ pub async fn run<T: Send + Sync + 'static>(
     loop {
         let started = Instant::now();
         let result = live.refresh().await;
-        // Until the source holds two scrapes there is no rate: that is a start, not trouble.
-        let starting = live.newest().is_none() && matches!(result, Err(SourceError::Window { .. }));
+        // A start is no trouble, nor is a window that holds one scrape of a Prometheus which has just begun.
+        let early = matches!(result, Err(SourceError::Window { .. } | SourceError::Starting { .. }));
+        let starting = live.newest().is_none() && early;
         if !starting {
             board.note(METRICS, now(), started.elapsed(), &result);
             board.note(NAME, now(), started.elapsed(), &result);

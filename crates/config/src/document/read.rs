@@ -7,9 +7,22 @@ use vigla_model::Location;
 
 use super::{Content, Document, Span, build::Builder};
 
+/// Kinds of [`ReadError`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Trouble {
+    /// The text is no YAML, or costs too much to read.
+    Broken,
+    /// A key stands twice in one mapping.
+    RepeatedKey,
+    /// A document is no object: it lacks apiVersion, kind or name.
+    NoObject,
+}
+
 /// Something in a text that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReadError {
+    /// Of which kind it is.
+    pub trouble: Trouble,
     /// Where.
     pub place: Location,
     /// What is wrong and what to do.
@@ -76,6 +89,7 @@ pub fn read_documents_within(file: &str, text: &str, bounds: &Bounds) -> Documen
     let file: Arc<str> = file.into();
     if text.len() > bounds.bytes.min(u32::MAX as usize) {
         found.errors.push(ReadError {
+            trouble: Trouble::Broken,
             place: Location {
                 file,
                 line: 1,
@@ -134,6 +148,7 @@ pub fn read_documents_within(file: &str, text: &str, bounds: &Bounds) -> Documen
 fn at(file: &Arc<str>, text: &str, mark: Marker, message: String) -> ReadError {
     let lines = super::count_lines(text.as_bytes()) + 1;
     ReadError {
+        trouble: Trouble::Broken,
         place: Location {
             file: Arc::clone(file),
             line: number(mark.line()).clamp(1, lines),

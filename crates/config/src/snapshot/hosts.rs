@@ -71,6 +71,22 @@ pub enum Attachment<'a> {
     },
 }
 
+impl HostIndex {
+    /// Objects that name a host, wildcards as they are written, in Istio's order.
+    fn named<'s>(&'s self, host: &Fqdn) -> impl Iterator<Item = &'s Arc<Object>> + use<'s> {
+        let mut found: Vec<usize> = match host.as_str().strip_prefix('*') {
+            Some(suffix) => {
+                let wildcards = self.wildcards.iter().filter(|(other, _)| other == suffix);
+                wildcards.map(|(_, index)| *index).collect()
+            }
+            None => self.exact.get(host).cloned().unwrap_or_default(),
+        };
+        found.sort_unstable();
+        found.dedup();
+        found.into_iter().map(|index| &self.objects[index])
+    }
+}
+
 impl Snapshot {
     /// The VirtualServices for a host that proxies of a namespace see: the best fitting host first, among equals in
     /// Istio's order. Sidecars use the first one only; gateways put all rules one behind the other.
@@ -98,6 +114,27 @@ impl Snapshot {
             }
         }
         found
+    }
+
+    /// The VirtualServices that name a host, wildcards as they are written, in Istio's order.
+    pub fn virtual_services_named<'s>(
+        &'s self,
+        host: &Fqdn,
+    ) -> impl Iterator<Item = VirtualService<'s>> + use<'s> {
+        self.virtual_services
+            .named(host)
+            .filter_map(|object| VirtualService::of(object))
+    }
+
+    /// The DestinationRules of a namespace that name a host, wildcards as they are written, in Istio's order.
+    pub fn destination_rules_named<'s>(
+        &'s self,
+        namespace: &Namespace,
+        host: &Fqdn,
+    ) -> impl Iterator<Item = DestinationRule<'s>> + use<'s> {
+        let index = self.destination_rules.get(namespace);
+        let found: Vec<&Arc<Object>> = index.map(|index| index.named(host).collect()).unwrap_or_default();
+        found.into_iter().filter_map(|object| DestinationRule::of(object))
     }
 
     /// All VirtualServices that name a Gateway and that its namespace sees, in Istio's order.

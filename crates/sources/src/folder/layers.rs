@@ -186,6 +186,7 @@ impl Layer {
 
 fn error_at(file: &str, message: String) -> ConfigError {
     ConfigError {
+        trouble: vigla_config::Trouble::Broken,
         place: Location {
             file: file.into(),
             line: 1,

@@ -70,11 +70,11 @@ fn windows_that_cannot_be_answered_say_why() {
     );
     assert_eq!(
         rate(&scraped(&[1.0]), "1m"),
-        Err("embedded metrics does not answer: there was one scrape yet; a rate needs two".into())
+        Err("embedded metrics has nothing to tell yet: there was one scrape yet; a rate needs two".into())
     );
     assert_eq!(
         rate(&scraped(&[]), "1m"),
-        Err("embedded metrics does not answer: no sidecar was scraped yet".into())
+        Err("embedded metrics has nothing to tell yet: no sidecar was scraped yet".into())
     );
     let store = scraped(&[1.0, 2.0]);
     assert!(store.traffic_in(window("1m"), Some(at(-100))).is_err());

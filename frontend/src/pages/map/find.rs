@@ -7,7 +7,7 @@ use vigla_graph::{About, FIND_WORDS, Find, Found, View};
 
 use crate::{
     address::{Address, FrameState, History, MapState},
-    components::icon_small,
+    components::{Menu, icon_small},
     words::number,
 };
 
@@ -45,7 +45,6 @@ pub(super) fn FindBar(
     /// How many nodes and edges the hide expression took away.
     hidden: Memo<usize>,
 ) -> impl IntoView {
-    let open = RwSignal::new(false);
     let count = move || {
         found.read().as_ref().map(|found| {
             let parts = [(found.nodes.len(), "node"), (found.edges.len(), "call")];
@@ -66,9 +65,7 @@ pub(super) fn FindBar(
         <div class="find-bar" role="search" aria-label="Find and hide on the map">
             {expression(FIND)}<span class="tag" role="status">{count}</span>
             {expression(HIDE)}<span class="tag" role="status">{taken}</span>
-            <button type="button" class="btn ghost sm" aria-expanded=move || open.get().to_string() aria-controls="find-words"
-                on:click=move |_| open.update(|open| *open = !*open)>"Words"</button>
-            <Show when=move || open.get()><Words/></Show>
+            <Menu name="Words of find and hide" class="" button_class="btn ghost sm" panel_class="find-words float" label=|| "Words"><Words/></Menu>
         </div>
     }
 }
@@ -128,14 +125,12 @@ fn Words() -> impl IntoView {
         view! { <section><h3>{title}</h3><dl>{words.collect_view()}</dl></section> }
     };
     view! {
-        <div id="find-words" class="find-words float" role="region" aria-label="Words of find and hide" tabindex="0">
             <p>"Join with " <code>"and"</code> ", " <code>"or"</code> ", " <code>"not"</code> " and brackets. Compare with "
                 <code>"= != < <= > >="</code> "; texts also with " <code>"*="</code> " (contains), " <code>"^="</code> " (starts with), "
                 <code>"$="</code> " (ends with). " <code>"source."</code> " and " <code>"target."</code> " before a word about nodes ask one end of a call."</p>
             <div class="find-columns">
                 {group("Nodes", About::Nodes)}{group("Calls", About::Edges)}{group("Both", About::Both)}
             </div>
-        </div>
     }
 }
 

@@ -7,14 +7,13 @@ use vigla_api::Graph;
 
 use super::{ZOOM_STEP, lens::Lens, problems::tally};
 use crate::{
-    components::{glyph, icon_small},
+    components::{Menu, glyph, icon_small},
     words::State,
 };
 
 /// The foot.
 #[component]
 pub(super) fn Foot(graph: Signal<Option<Arc<Graph>>>, lens: Lens) -> impl IntoView {
-    let open = RwSignal::new(false);
     let states = move || {
         let tally = graph
             .read()
@@ -35,8 +34,7 @@ pub(super) fn Foot(graph: Signal<Option<Arc<Graph>>>, lens: Lens) -> impl IntoVi
         <div class="map-foot">
             <div class="legend float">
                 <ul class="legend-states">{states}</ul>
-                <button type="button" class="link" aria-expanded=move || open.get().to_string() on:click=move |_| open.update(|open| *open = !*open)>"Legend"</button>
-                <Show when=move || open.get()><Legend/></Show>
+                <Menu name="Legend" class="" button_class="link" panel_class="legend-more" label=|| "Legend"><Legend/></Menu>
             </div>
             <div class="zoom float" role="group" aria-label="Zoom">
                 <button type="button" class="btn ghost icon" title="Smaller (−)" aria-label="Smaller" on:click=move |_| lens.zoom(1.0 / ZOOM_STEP)>{icon_small("i-minus")}</button>
@@ -75,5 +73,5 @@ fn Legend() -> impl IntoView {
         };
         view! { <div><dt>{glyph(state)}</dt><dd>{words}</dd></div> }
     });
-    view! { <dl class="legend-more">{states.into_iter().collect_view()}{lines.into_iter().collect_view()}</dl> }
+    view! { <dl>{states.into_iter().collect_view()}{lines.into_iter().collect_view()}</dl> }
 }

@@ -63,16 +63,16 @@ fn between(graph: &Graph) -> String {
 fn checks(status: &Status) -> Vec<(State, String, String)> {
     let mut checks = Vec::new();
     for source in status.sources.iter().filter(|source| source.kind == "metrics") {
-        let state = if source.state == "failing" {
-            State::Failing
-        } else {
-            State::Ok
+        let state = match source.state.as_str() {
+            "failing" => State::Failing,
+            "degraded" => State::Degraded,
+            _ => State::Ok,
         };
         let age = number::or_dash(source.age_seconds.map(time::span));
-        let title = if state == State::Ok {
-            "Metrics arrive"
-        } else {
-            "Metrics do not arrive"
+        let title = match state {
+            State::Failing => "Metrics do not arrive",
+            State::Degraded => "Metrics arrive in part",
+            _ => "Metrics arrive",
         };
         checks.push((
             state,

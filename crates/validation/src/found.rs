@@ -1,0 +1,59 @@
+//! Where rules put what they find.
+
+use vigla_config::{Node, Object};
+
+use crate::{Finding, Place, Rule};
+
+/// Findings of one rule about one object.
+pub(crate) struct Found<'a> {
+    rule: &'static Rule,
+    object: &'a Object,
+    findings: &'a mut Vec<Finding>,
+}
+
+impl<'a> Found<'a> {
+    pub(crate) fn new(rule: &'static Rule, object: &'a Object, findings: &'a mut Vec<Finding>) -> Self {
+        Self {
+            rule,
+            object,
+            findings,
+        }
+    }
+
+    /// A finding at a value.
+    pub(crate) fn at(&mut self, node: Node<'_>, message: impl Into<String>) -> &mut Finding {
+        self.add(Place::of(node), message.into())
+    }
+
+    /// A finding at a value's key.
+    pub(crate) fn at_key(&mut self, node: Node<'_>, message: impl Into<String>) -> &mut Finding {
+        self.add(Place::of_key(node), message.into())
+    }
+
+    /// A finding about a field that is missing: it stands at the key of what lacks it.
+    pub(crate) fn missing(
+        &mut self,
+        parent: Node<'_>,
+        field: &str,
+        message: impl Into<String>,
+    ) -> &mut Finding {
+        let mut place = Place::of_key(parent);
+        place.path = parent.path().field(field).to_string();
+        self.add(place, message.into())
+    }
+
+    /// A finding about the object as a whole; it stands at its name.
+    pub(crate) fn object(&mut self, message: impl Into<String>) -> &mut Finding {
+        let root = self.object.root();
+        let name = root.get("metadata").and_then(|metadata| metadata.get("name"));
+        let mut place = Place::of(name.unwrap_or(root));
+        place.path = String::new();
+        self.add(place, message.into())
+    }
+
+    fn add(&mut self, place: Place, message: String) -> &mut Finding {
+        self.findings
+            .push(Finding::new(self.rule, Some(self.object), place, message));
+        self.findings.last_mut().expect("pushed above")
+    }
+}

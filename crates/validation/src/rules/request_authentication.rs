@@ -1,0 +1,3 @@
+//! Rules about RequestAuthentications.
+
+pub(super) mod no_policy;
