@@ -23,7 +23,7 @@ use crate::{
 const PAGE_PADDING: f32 = 12.0;
 
 /// Fewer boxes read better in one strip than folded.
-const FOLD_FROM: usize = 5;
+const FOLD_FROM: usize = 4;
 
 /// Draws from scratch, or holds on to what `previous` shows.
 pub(crate) fn draw(input: &Input, previous: Option<&Layout>) -> Result<Layout, InputError> {
@@ -52,19 +52,107 @@ pub(crate) fn draw(input: &Input, previous: Option<&Layout>) -> Result<Layout, I
 /// First passes decide how a long strip of boxes is folded; further ones sort the ports.
 fn from_scratch(tree: &Tree<'_>) -> Layout {
     let aspect = tree.input.options.aspect;
-    let shape = |pass: &Pass| pass.layout.size.width / pass.layout.size.height.max(1.0) / aspect;
-    let mut engine = Engine::new(tree, None, aspect);
-    let mut first = engine.first_pass();
-    // Lines between boxes are not in the estimate of the size: what came out too wide is folded once more.
-    let is = shape(&first);
-    if tree.page() >= FOLD_FROM && !(0.75..=1.35).contains(&is) {
-        let other = Engine::new(tree, None, aspect / is);
-        let again = other.first_pass();
-        if shape(&again).ln().abs() < is.ln().abs() {
-            (engine, first) = (other, again);
+    let mut best = Attempt::new(Engine::new(tree, None, aspect));
+    if tree.page() >= FOLD_FROM {
+        // Lines between boxes are not in the estimate of the size: what came out too wide is folded once more.
+        if !(0.75..=1.35).contains(&best.shape) {
+            let other = Attempt::new(Engine::new(tree, None, aspect / best.shape));
+            best = best.or(other);
+        }
+        if let Some(engine) = best.rearranged() {
+            best = best.or(Attempt::new(engine));
         }
     }
-    engine.further_passes(first).layout
+    best.engine.further_passes(best.pass).layout
+}
+
+/// A first picture with one assignment of columns.
+struct Attempt<'a> {
+    engine: Engine<'a>,
+    pass: Pass,
+    /// Width : height as a factor of what is wanted.
+    shape: f32,
+    badness: f32,
+}
+
+impl<'a> Attempt<'a> {
+    fn new(engine: Engine<'a>) -> Self {
+        let mut pass = engine.first_pass();
+        if engine.is_small() && !engine.hurries && engine.tree.page() >= FOLD_FROM {
+            pass = engine.next_pass(&pass);
+        }
+        let length = pass.layout.edges.iter().map(crate::Route::length).sum();
+        let (shape, badness) = engine.judge(pass.layout.size, pass.crossings, length);
+        Self {
+            engine,
+            pass,
+            shape,
+            badness,
+        }
+    }
+
+    fn or(self, other: Self) -> Self {
+        if other.badness < self.badness { other } else { self }
+    }
+
+    /// Moves single boxes to other columns while the picture, drawn in haste, gets better. `None` where nothing does, or
+    /// where that would take too long.
+    fn rearranged(&self) -> Option<Engine<'a>> {
+        /// Items and links that are drawn at most in one round of tries, and rounds.
+        const WORK: usize = 20_000;
+        const ROUNDS: usize = 3;
+        let tree = self.engine.tree;
+        let page = tree.page();
+        let items = &tree.items[page];
+        let last = self.engine.last_column[page];
+        let tries = items.len() * (last as usize + 2);
+        if tries * (self.engine.edges_of[page].len() + items.len()) > WORK {
+            return None;
+        }
+        let remembered = self.pass.layout.memory.levels.iter();
+        let levels: Vec<Option<Level>> = remembered
+            .map(|old| Some(Level::new(Arc::clone(&old.kept))))
+            .collect();
+        // The page alone tells about as much as the whole, which only the smallest graphs have the time to draw.
+        let draws_all = tries * (tree.edges.len() + tree.sizes.len()) <= WORK / 3;
+        let badness = |engine: &mut Engine<'a>| {
+            if draws_all {
+                engine.find_ports();
+                Attempt::new(engine.clone()).badness
+            } else {
+                engine.try_page(&levels)
+            }
+        };
+        let mut engine = self.engine.clone();
+        engine.hurries = true;
+        let mut least = badness(&mut engine);
+        let mut moved = false;
+        for _ in 0..ROUNDS {
+            let before = least;
+            for &item in items {
+                for column in 0..=last + 1 {
+                    let was = std::mem::replace(&mut engine.columns[item], column);
+                    let tried = if was == column {
+                        least
+                    } else {
+                        badness(&mut engine)
+                    };
+                    if tried < least {
+                        least = tried;
+                        moved = true;
+                    } else {
+                        engine.columns[item] = was;
+                    }
+                }
+            }
+            if least == before {
+                break;
+            }
+        }
+        engine.hurries = false;
+        engine.find_ports();
+        moved.then_some(engine)
+    }
 }
 
 /// Moves the whole picture so that the node in the middle of all moves does not move. A page that looks as it did before
@@ -115,6 +203,7 @@ fn middle_move(layout: &Layout, previous: &Layout) -> Point {
     Point::new(middle(|p| p.x), middle(|p| p.y))
 }
 
+#[derive(Clone)]
 struct Engine<'a> {
     tree: &'a Tree<'a>,
     previous: Option<&'a Layout>,
@@ -128,6 +217,8 @@ struct Engine<'a> {
     ports_of: Vec<Vec<Port>>,
     /// How many edges go through each of them.
     weights_of: Vec<Vec<u32>>,
+    /// Whether drawings are only compared with others.
+    hurries: bool,
 }
 
 /// A drawn level.
@@ -153,6 +244,7 @@ impl<'a> Engine<'a> {
             edges_of,
             ports_of: vec![Vec::new(); tree.page() + 1],
             weights_of: vec![Vec::new(); tree.page() + 1],
+            hurries: false,
         };
         engine.assign_columns(page_aspect);
         engine.find_ports();
@@ -255,6 +347,8 @@ impl<'a> Engine<'a> {
     }
 
     fn find_ports(&mut self) {
+        self.ports_of.iter_mut().for_each(Vec::clear);
+        self.weights_of.iter_mut().for_each(Vec::clear);
         for edge in &self.tree.edges {
             for (node, port) in [edge.from, edge.to].into_iter().zip(self.ports(edge)) {
                 let Some(port) = port else { continue };
@@ -321,7 +415,7 @@ impl<'a> Engine<'a> {
         // Small graphs have time, and gain by it.
         let is_draft = self.further_pass_count() == 1;
         let hints = |level, _: &LevelSpec| Hints {
-            is_draft: is_draft && level != self.tree.page(),
+            is_draft: self.hurries || is_draft && level != self.tree.page(),
             ..self.first_hints(level)
         };
         self.assemble(self.draw_levels(hints))
@@ -347,24 +441,33 @@ impl<'a> Engine<'a> {
             .unwrap_or(last)
     }
 
+    fn next_pass(&self, last: &Pass) -> Pass {
+        self.assemble(self.draw_levels(|level, spec| self.hints_from(&last.layout, &last.far, level, spec)))
+    }
+
     fn further_pass_count(&self) -> usize {
-        match (self.tree.page(), self.tree.sizes.len()) {
-            (0, _) => 0,
-            (_, 0..=400) => 4,
+        match self.tree.page() {
+            0 => 0,
+            _ if self.is_small() => 4,
             _ => 1,
         }
+    }
+
+    /// Whether there is time to try more than one way.
+    fn is_small(&self) -> bool {
+        self.tree.sizes.len() <= 400
     }
 
     fn draw_levels(&self, hints: impl Fn(usize, &LevelSpec) -> Hints) -> Vec<Option<Level>> {
         let mut levels: Vec<Option<Level>> = (0..=self.tree.page()).map(|_| None).collect();
         for &level in &self.tree.inside_out {
-            let (spec, first_edge) = self.spec(level, &levels);
+            let spec = self.spec(level, &levels);
             let kept = self.find_kept(level, &spec);
             let kept = kept.unwrap_or_else(|| {
                 let drawing = spec.draw(&hints(level, &spec));
                 Arc::new(Kept { spec, drawing })
             });
-            levels[level] = Some(Level { kept, first_edge });
+            levels[level] = Some(Level::new(kept));
         }
         levels
     }
@@ -394,8 +497,35 @@ impl<'a> Engine<'a> {
             .cloned()
     }
 
-    /// What a level draws, and the number of its first link that is no port's.
-    fn spec(&self, level: usize, levels: &[Option<Level>]) -> (LevelSpec, usize) {
+    /// How bad the page alone would be, between boxes as they are drawn now.
+    fn try_page(&self, levels: &[Option<Level>]) -> f32 {
+        let spec = self.spec(self.tree.page(), levels);
+        let hints = Hints {
+            is_draft: true,
+            ..Hints::default()
+        };
+        let drawing = spec.draw(&hints);
+        let length = drawing
+            .routes
+            .iter()
+            .map(|points| crate::picture::length(points))
+            .sum();
+        // Calls to the left read worse, as if they crossed one call more.
+        let reversed = spec.links.iter().filter(|link| link.reversed).count();
+        self.judge(drawing.size, drawing.crossings + reversed as u64, length)
+            .1
+    }
+
+    /// Width : height as a factor of what is wanted, and how bad a picture is: crossings and long lines are, and a page
+    /// that is much wider or higher than wanted.
+    fn judge(&self, size: Size, crossings: u64, length: f32) -> (f32, f32) {
+        let shape = size.width / size.height.max(1.0) / self.tree.input.options.aspect;
+        let off = (shape / 1.25).max(0.8 / shape).max(1.0);
+        (shape, (crossings as f32 + 1.0) * (length + 1.0) * off.powi(4))
+    }
+
+    /// What a level draws.
+    fn spec(&self, level: usize, levels: &[Option<Level>]) -> LevelSpec {
         let tree = self.tree;
         let items = &tree.items[level];
         let local = |item: ItemIndex| items.partition_point(|&other| other < item);
@@ -455,7 +585,7 @@ impl<'a> Engine<'a> {
                 flat: self.flat_side(edge),
             });
         }
-        let spec = LevelSpec {
+        LevelSpec {
             frame,
             items: items
                 .iter()
@@ -476,9 +606,7 @@ impl<'a> Engine<'a> {
             links,
             options: tree.input.options,
             ports,
-        };
-        let first_edge = spec.ports.len();
-        (spec, first_edge)
+        }
     }
 
     /// Hints from the picture on screen.
@@ -514,6 +642,7 @@ impl<'a> Engine<'a> {
     fn first_hints(&self, level: usize) -> Hints {
         Hints {
             weights: self.weights_of[level].clone(),
+            is_draft: self.hurries,
             ..Hints::default()
         }
     }
@@ -538,10 +667,17 @@ impl<'a> Engine<'a> {
 }
 
 impl Level {
+    fn new(kept: Arc<Kept>) -> Self {
+        let first_edge = kept.spec.ports.len();
+        Self { kept, first_edge }
+    }
+
     /// How far below the middle of the box a port is.
     fn port_offset(&self, port: Port) -> f32 {
         let Kept { spec, drawing } = &*self.kept;
-        let at = spec.ports.binary_search(&port);
+        let find = |side| spec.ports.binary_search(&Port { side, ..port }).ok();
+        // One that was not drawn is about where that of the other side is.
+        let at = find(port.side).or_else(|| find(port.side.other()));
         at.map_or(0.0, |at| drawing.ports[at] - drawing.size.height / 2.0)
     }
 }

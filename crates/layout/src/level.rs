@@ -67,6 +67,15 @@ pub(crate) enum Side {
     Right,
 }
 
+impl Side {
+    pub(crate) fn other(self) -> Self {
+        match self {
+            Self::Left => Self::Right,
+            Self::Right => Self::Left,
+        }
+    }
+}
+
 /// A way from a vertex to one in the same or a later column.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Link {

@@ -40,6 +40,18 @@ pub struct Route {
     pub label: Option<Point>,
 }
 
+impl Route {
+    /// Sum of the straight distances between its points.
+    pub fn length(&self) -> f32 {
+        length(&self.points)
+    }
+}
+
+/// Sum of the straight distances between points.
+pub(crate) fn length(points: &[Point]) -> f32 {
+    points.windows(2).map(|pair| pair[0].distance(pair[1])).sum()
+}
+
 impl Layout {
     /// Finds a node's rectangle.
     pub fn find_node(&self, id: u64) -> Option<Rect> {

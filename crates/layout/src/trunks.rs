@@ -2,6 +2,7 @@
 
 use crate::{
     Input, Layout, Point, Rect,
+    picture::length,
     sort::{Index, by_key},
 };
 
@@ -102,10 +103,6 @@ fn cut_start(points: &[Point], rect: &Rect) -> Vec<Point> {
         way.insert(0, last.towards(out, across.min(upright).min(1.0)));
     }
     way
-}
-
-fn length(points: &[Point]) -> f32 {
-    points.windows(2).map(|pair| pair[0].distance(pair[1])).sum()
 }
 
 #[cfg(test)]

@@ -231,7 +231,7 @@ impl Part<'_> {
                 padding + in_steps(bend + flat_room(column), 12.0)
             } else {
                 let options = &self.spec.options;
-                options.column_gap + in_steps((0.12 * climb[column]).min(72.0) + flat_room(column), 24.0)
+                options.column_gap + in_steps((0.1 * climb[column]).min(48.0) + flat_room(column), 24.0)
             }
             .round();
         }
