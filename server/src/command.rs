@@ -2,9 +2,11 @@
 
 pub mod console;
 pub mod demo;
+pub mod explain_code;
 pub mod graph;
 pub mod scenario;
 pub mod serve;
+pub mod validate;
 
 use std::process::ExitCode;
 
@@ -27,6 +29,10 @@ enum Command {
     Serve(serve::Arguments),
     /// Prints the traffic map of a running console: as text for other programs, or as a picture.
     Graph(graph::Arguments),
+    /// Checks config, from files, folders or standard input, as one whole mesh.
+    Validate(validate::Arguments),
+    /// Says what a finding's code means.
+    ExplainCode(explain_code::Arguments),
 }
 
 impl Arguments {
@@ -36,6 +42,11 @@ impl Arguments {
             Command::Demo(arguments) => demo::run(*arguments),
             Command::Serve(arguments) => serve::run(arguments),
             Command::Graph(arguments) => graph::run(&arguments),
+            Command::ExplainCode(arguments) => explain_code::run(&arguments),
+            Command::Validate(arguments) => match validate::run(&arguments) {
+                Ok(code) => return code,
+                Err(error) => Err(error),
+            },
         };
         match result {
             Ok(()) => ExitCode::SUCCESS,

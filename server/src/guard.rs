@@ -16,8 +16,10 @@ use http_body_util::BodyExt;
 
 use crate::error::ApiError;
 
-/// A scenario's body is `{"step": n}`; nothing larger is taken anywhere yet.
+/// A scenario's body is `{"step": n}`; only config to be judged is larger.
 const MAX_BODY: usize = 64 * 1024;
+/// A Kubernetes API server takes objects of 1.5 MiB; an editor or a pipeline sends a few of them.
+const MAX_YAML: usize = 4 << 20;
 /// A body over the bound is read up to here so that its sender gets an answer: some file, sent by mistake.
 const MAX_PASSED: usize = 64 << 20;
 /// The longest that a body may take; 64 KiB come over the slowest line in a second.
@@ -68,8 +70,10 @@ async fn admit(request: Request) -> Result<Request, ApiError> {
     }
     // Bodies are small and read whole here, so that a slow or endless one never reaches a handler.
     let (parts, body) = request.into_parts();
-    let bytes = read(body).await?;
-    if writes && !bytes.is_empty() && !is_json(&parts.headers) {
+    let takes_yaml = parts.uri.path().ends_with("/api/v1/validate");
+    let bytes = read(body, if takes_yaml { MAX_YAML } else { MAX_BODY }).await?;
+    let kind = content_type(&parts.headers);
+    if writes && !bytes.is_empty() && kind != "application/json" && !(takes_yaml && is_yaml(&kind)) {
         return Err(ApiError::UnsupportedBody);
     }
     Ok(Request::from_parts(parts, Body::from(bytes)))
@@ -122,14 +126,14 @@ fn check_same_site(headers: &HeaderMap) -> Result<(), ApiError> {
 
 /// Reads a body up to its bound. What is over it is read too and thrown away, for as long as anybody sends that much
 /// by mistake: a caller whose connection is closed while it still sends never sees the answer.
-async fn read(mut body: Body) -> Result<Bytes, ApiError> {
+async fn read(mut body: Body, most: usize) -> Result<Bytes, ApiError> {
     let mut whole = BytesMut::new();
     let mut passed = 0;
     let reading = async {
         while let Some(frame) = body.frame().await {
             let data = frame.ok()?.into_data().unwrap_or_default();
             passed += data.len();
-            if passed <= MAX_BODY {
+            if passed <= most {
                 whole.extend_from_slice(&data);
             } else if passed > MAX_PASSED {
                 break;
@@ -138,8 +142,8 @@ async fn read(mut body: Body) -> Result<Bytes, ApiError> {
         Some(())
     };
     let read = tokio::time::timeout(READING, reading).await;
-    if passed > MAX_BODY {
-        return Err(ApiError::TooLarge(MAX_BODY));
+    if passed > most {
+        return Err(ApiError::TooLarge(most));
     }
     match read {
         Ok(Some(())) => Ok(whole.freeze()),
@@ -150,14 +154,21 @@ async fn read(mut body: Body) -> Result<Bytes, ApiError> {
     }
 }
 
-fn is_json(headers: &HeaderMap) -> bool {
+/// The content type without its parameters, in lower case; empty when there is none.
+fn content_type(headers: &HeaderMap) -> String {
     let kind = headers
         .get(header::CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())
         .unwrap_or_default();
-    kind.split(';')
-        .next()
-        .is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"))
+    let kind = kind.split(';').next().unwrap_or_default();
+    kind.trim().to_ascii_lowercase()
+}
+
+fn is_yaml(kind: &str) -> bool {
+    matches!(
+        kind,
+        "application/yaml" | "application/x-yaml" | "text/yaml" | "text/x-yaml"
+    )
 }
 
 #[cfg(test)]
@@ -222,12 +233,11 @@ mod tests {
     }
 
     #[test]
-    fn the_body_must_be_json() {
-        assert!(is_json(&headers(&[(
-            "content-type",
-            "application/json; charset=utf-8"
-        )])));
-        assert!(!is_json(&headers(&[("content-type", "text/plain")])));
-        assert!(!is_json(&headers(&[])));
+    fn the_content_type_is_read_without_its_parameters() {
+        let kind = |value: &str| content_type(&headers(&[("content-type", value)]));
+        assert_eq!(kind("Application/JSON; charset=utf-8"), "application/json");
+        assert_eq!(kind("text/plain"), "text/plain");
+        assert_eq!(content_type(&headers(&[])), "");
+        assert!(is_yaml("application/yaml") && !is_yaml("application/json"));
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod changes;
 pub mod config;
+pub mod findings;
 pub mod graph;
 pub mod health;
 pub mod logs;

@@ -3,7 +3,7 @@
 
 use std::{
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -15,6 +15,7 @@ use vigla_config::Snapshot;
 use vigla_graph::View;
 use vigla_model::{Timestamp, Window};
 use vigla_sources::{MetricSource, SourceAbout, SourceError};
+use vigla_validation::{Evidence, Report};
 
 use crate::build::{Builder, Degradation};
 
@@ -57,6 +58,8 @@ struct Inner {
     last_good: Cache<(Window, Option<Timestamp>), Arc<Frame>>,
     number: AtomicU64,
     newest: watch::Sender<Option<Arc<Frame>>>,
+    /// What the rules say of the newest config that somebody asked about.
+    findings: Mutex<Option<(Arc<Snapshot>, Arc<Report>)>>,
     epoch: String,
 }
 
@@ -88,6 +91,7 @@ impl Live {
                 last_good,
                 number: AtomicU64::new(0),
                 newest,
+                findings: Mutex::new(None),
                 epoch,
             }),
         }
@@ -134,6 +138,22 @@ impl Live {
     /// The config as it is now.
     pub fn snapshot(&self) -> Arc<Snapshot> {
         self.inner.snapshots.borrow().clone()
+    }
+
+    /// What the rules say of the config as it is now. Judged once for each revision that somebody asks about.
+    pub fn findings(&self) -> (Arc<Snapshot>, Arc<Report>) {
+        let snapshot = self.snapshot();
+        let mut kept = self.inner.findings.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((of, report)) = kept.as_ref().filter(|(of, _)| Arc::ptr_eq(of, &snapshot)) {
+            return (Arc::clone(of), Arc::clone(report));
+        }
+        let report = Arc::new(vigla_validation::check(
+            &snapshot,
+            &Evidence::default(),
+            crate::cut::now(),
+        ));
+        *kept = Some((Arc::clone(&snapshot), Arc::clone(&report)));
+        (snapshot, report)
     }
 
     /// The frame of a window that ends now, or at `at`, within a second: what the source gives, or while it is in

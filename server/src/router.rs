@@ -18,7 +18,7 @@ use crate::{
     error::ApiError,
     etag::etag,
     guard::guard,
-    handlers::{changes, config, graph, health, logs, objects, openapi, scenarios, status, traces},
+    handlers::{changes, config, findings, graph, health, logs, objects, openapi, scenarios, status, traces},
     state::AppState,
 };
 
@@ -48,6 +48,8 @@ pub fn router(state: AppState) -> Router {
             get(config::get_object),
         )
         .route("/changes", get(changes::get_changes))
+        .route("/findings", get(findings::get_findings))
+        .route("/validate", post(findings::post_validate))
         .route("/traces", get(traces::get_traces))
         .route("/traces/services", get(traces::get_services))
         .route("/traces/operations", get(traces::get_operations))

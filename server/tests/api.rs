@@ -583,3 +583,52 @@ async fn the_map_goes_out_in_the_languages_of_others() {
     let (status, _) = console.get("/api/v1/graph/export?format=png").await;
     assert_eq!(status, 400);
 }
+
+#[tokio::test]
+async fn config_is_judged_before_it_is_written() {
+    let console = Console::start(Scope::All).await;
+    let yaml = "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: reviews, namespace: bookinfo}\n\
+                spec:\n  http:\n  - route:\n    - destination: {host: reviews}\n";
+    let send = async |path: &str, kind: &str| {
+        let request = asking("POST", path).header(header::CONTENT_TYPE, kind);
+        let response = console.send(request.body(Body::from(yaml)).unwrap()).await;
+        let status = response.status();
+        (status, body(response).await)
+    };
+    let (status, found) = send("/api/v1/validate?against=none", "application/yaml").await;
+    assert_eq!(status, StatusCode::OK);
+    let codes: Vec<&str> = found["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|finding| finding["code"].as_str().unwrap())
+        .collect();
+    assert_eq!(codes, ["VG1711", "VG1001"]);
+    assert_eq!(found["findings"][0]["place"]["line"], 4);
+    assert_eq!((&found["objects"], &found["files"]), (&json!(1), &json!(1)));
+    // In the mesh that is there, the host is known.
+    let (_, found) = send("/api/v1/validate", "text/yaml; charset=utf-8").await;
+    assert_eq!(found["findings"].as_array().unwrap().len(), 1, "{found}");
+    assert_eq!(
+        send("/api/v1/validate?against=x", "application/yaml").await.0,
+        StatusCode::BAD_REQUEST
+    );
+    let (status, _) = send("/api/v1/validate", "text/plain").await;
+    assert_eq!(status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
+    let (status, _) = send("/api/v1/scenarios/x", "application/yaml").await;
+    assert_eq!(status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
+}
+
+#[tokio::test]
+async fn findings_of_the_config_in_effect_are_listed_and_chosen_by_code() {
+    let console = Console::start(Scope::All).await;
+    let (status, found) = console.get("/api/v1/findings").await;
+    assert_eq!(status, StatusCode::OK);
+    assert!(found["objects"].as_u64().unwrap() > 0);
+    let (_, none) = console.get("/api/v1/findings?only=VG0001").await;
+    assert_eq!(none["findings"], json!([]));
+    let (status, _) = console.get("/api/v1/findings?only=XX").await;
+    assert_eq!(status, StatusCode::BAD_REQUEST);
+    let (status, _) = console.get("/api/v1/findings?severity=bad").await;
+    assert_eq!(status, StatusCode::BAD_REQUEST);
+}

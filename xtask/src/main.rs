@@ -16,6 +16,7 @@ mod dev;
 mod docs;
 mod peers;
 mod progress;
+mod schemas;
 mod test;
 mod wasm;
 mod workspace;
@@ -65,6 +66,8 @@ enum Command {
     Docs,
     /// Fetch or build the real peers (Envoy, Prometheus, Jaeger) that tests, measurements and `demo --envoy` run beside us.
     Peers,
+    /// Write the table of fields that findings are judged by, from the published definitions (needs Go).
+    Schemas,
 }
 
 fn main() -> ExitCode {
@@ -93,6 +96,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Bench { arguments } => return bench::run_bench(&workspace, &arguments),
         Command::Docs => docs::build_docs(&workspace)?,
         Command::Peers => peers::print_peers(&workspace)?,
+        Command::Schemas => schemas::derive(&workspace)?,
     }
     Ok(ExitCode::SUCCESS)
 }

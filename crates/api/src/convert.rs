@@ -2,6 +2,7 @@
 //!
 //! Rates are written with six decimals, so a body read back differs from its view by less than a millionth.
 
+mod findings;
 mod read;
 mod write;
 
@@ -12,6 +13,7 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
+pub use findings::{finding_body, findings_body};
 pub use read::{read_delta, read_graph};
 pub use write::{
     found_body, health_body, object_body, place_body, traffic_body, why_body, write_delta, write_graph,

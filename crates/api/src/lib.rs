@@ -3,6 +3,7 @@
 //! Names of fields are the contract; an absent field means "not known", never zero and never `null`.
 
 pub mod convert;
+mod findings;
 mod graph;
 mod lists;
 mod problem;
@@ -11,6 +12,7 @@ mod status;
 mod time;
 mod traces;
 
+pub use findings::*;
 pub use graph::*;
 pub use lists::*;
 pub use problem::*;

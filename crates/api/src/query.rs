@@ -90,6 +90,36 @@ pub struct ConfigQuery {
     pub cursor: Option<String>,
 }
 
+/// `GET /api/v1/findings`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::IntoParams), into_params(parameter_in = Query))]
+#[serde(deny_unknown_fields, default)]
+pub struct FindingsQuery {
+    /// Comma list of namespaces. Absent: all that the caller may read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub namespaces: Option<String>,
+    /// Only these codes, with commas: ours (`VG1004`) or a peer's (`KIA1107`, `IST0101`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub only: Option<String>,
+    /// All but these codes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ignore: Option<String>,
+    /// Only those at least so bad: `error`, `warning` or `info`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub severity: Option<String>,
+}
+
+/// `POST /api/v1/validate`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::IntoParams), into_params(parameter_in = Query))]
+#[serde(deny_unknown_fields, default)]
+pub struct ValidateQuery {
+    /// `mesh` (default): the body's objects replace or join the live ones. `none`: the body is the whole mesh, as
+    /// for `vigla validate`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub against: Option<String>,
+}
+
 /// `GET /api/v1/changes`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::IntoParams), into_params(parameter_in = Query))]

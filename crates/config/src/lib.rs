@@ -5,6 +5,7 @@ mod diff;
 mod document;
 mod instance;
 mod object;
+mod schema;
 mod service;
 mod settings;
 mod snapshot;
@@ -18,6 +19,7 @@ pub use document::{
 };
 pub use instance::{Capture, Instance};
 pub use object::{Object, Objects, read_objects};
+pub use schema::{Schema, Schemas, Violation, Wrong};
 pub use service::{AppProtocol, Service, ServicePort, TargetPort};
 pub use settings::MeshSettings;
 pub use snapshot::{

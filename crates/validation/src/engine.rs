@@ -6,7 +6,7 @@ use std::{
 };
 
 use vigla_config::{MeshSettings, Object, ReadError, Snapshot, read_objects};
-use vigla_model::Timestamp;
+use vigla_model::{ObjectRef, Timestamp};
 
 use crate::{
     Evidence, Finding, Need, Place, Rule,
@@ -56,6 +56,38 @@ pub fn validate(texts: &[Text<'_>], settings: MeshSettings, now: Timestamp) -> R
     let mut report = check(&snapshot, &Evidence::default(), now);
     report.findings.extend(errors.into_iter().map(of_read_error));
     sort(&mut report.findings);
+    report
+}
+
+/// Checks a text as part of a mesh: its objects replace those of the same name, or join them. Tells what is wrong
+/// with the text's own objects.
+pub fn validate_against(text: Text<'_>, mesh: &Snapshot, now: Timestamp) -> Report {
+    let read = read_objects(text.file, text.text);
+    let written: BTreeSet<ObjectRef> = read
+        .objects
+        .iter()
+        .map(|object| object.object_ref().clone())
+        .collect();
+    let rest = mesh
+        .objects()
+        .iter()
+        .filter(|object| !written.contains(object.object_ref()));
+    let snapshot = Snapshot::build(
+        rest.cloned().chain(read.objects),
+        mesh.instances().to_vec(),
+        mesh.settings().clone(),
+    );
+    let mut report = check(&snapshot, &Evidence::default(), now);
+    let is_written = |finding: &Finding| {
+        finding
+            .object
+            .as_ref()
+            .is_some_and(|object| written.contains(object))
+    };
+    report.findings.retain(is_written);
+    report.findings.extend(read.errors.into_iter().map(of_read_error));
+    sort(&mut report.findings);
+    report.objects = written.len();
     report
 }
 

@@ -188,6 +188,11 @@ impl Finding {
         self
     }
 
+    pub(crate) fn reason(&mut self, reason: &'static str) -> &mut Self {
+        self.reason = Some(reason);
+        self
+    }
+
     pub(crate) fn consequence(&mut self, consequence: impl Into<Cow<'static, str>>) -> &mut Self {
         self.consequence = consequence.into();
         self

@@ -83,6 +83,13 @@ impl Fix {
         (first.column == 1).then(|| Self::one(title, root, first, root.end(), text))?
     }
 
+    /// Puts another key in a key's place.
+    pub(crate) fn rename(title: impl Into<String>, node: Node<'_>, key: &str) -> Option<Self> {
+        let span = node.key_span()?;
+        let end = Position::of(node.file_text(), span.end as usize);
+        Self::one(title, node, node.key_start()?, end, scalar(key))
+    }
+
     /// Adds a field as the first one of a mapping. `value` is YAML on one line.
     pub(crate) fn add(title: impl Into<String>, mapping: Node<'_>, key: &str, value: &str) -> Option<Self> {
         let (_, first) = mapping.entries().next()?;

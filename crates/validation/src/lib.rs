@@ -19,7 +19,7 @@ mod rules;
 mod selection;
 mod suppress;
 
-pub use engine::{Report, Text, check, validate};
+pub use engine::{Report, Text, check, validate, validate_against};
 pub use evidence::{Evidence, SeenTraffic};
 pub use finding::{Code, Confidence, Finding, Place, Related, Severity};
 pub use fix::{Edit, Fix, Point};

@@ -12,7 +12,7 @@ use std::{
     sync::Arc,
 };
 
-use vigla_config::{Object, ServiceEntry, Snapshot, VirtualService};
+use vigla_config::{Object, Schemas, ServiceEntry, Snapshot, VirtualService};
 use vigla_model::{Namespace, ObjectRef, Timestamp};
 
 pub(crate) use hosts::{Host, HostInfo, is_subdomain_pattern, is_visible, overlaps};
@@ -36,6 +36,7 @@ pub(crate) struct Mesh<'a> {
     delegates: OnceCell<Delegates>,
     replaced: OnceCell<HashMap<&'a ObjectRef, Vec<&'a Arc<Object>>>>,
     entries: OnceCell<hosts::EntryHosts<'a>>,
+    schemas: OnceCell<Schemas>,
 }
 
 /// Namespaces and names of VirtualServices to which others delegate.
@@ -68,6 +69,7 @@ impl<'a> Mesh<'a> {
             delegates: OnceCell::new(),
             replaced: OnceCell::new(),
             entries: OnceCell::new(),
+            schemas: OnceCell::new(),
         }
     }
 
@@ -98,6 +100,11 @@ impl<'a> Mesh<'a> {
             all
         });
         all.get(object.object_ref()).into_iter().flatten().copied()
+    }
+
+    /// Which fields the kinds have.
+    pub(crate) fn schemas(&self) -> &Schemas {
+        self.schemas.get_or_init(Schemas::default)
     }
 
     /// Namespaces that exist: those with an object of kind Namespace or a running pod, `default` and the root.

@@ -31,6 +31,8 @@ kinds! {
     PEER_AUTHENTICATION = "security.istio.io", "PeerAuthentication";
     REQUEST_AUTHENTICATION = "security.istio.io", "RequestAuthentication";
     TELEMETRY = "telemetry.istio.io", "Telemetry";
+    TRAFFIC_EXTENSION = "extensions.istio.io", "TrafficExtension";
+    BACKEND_TLS_POLICY = "gateway.networking.k8s.io", "BackendTLSPolicy";
     WASM_PLUGIN = "extensions.istio.io", "WasmPlugin";
     SERVICE = "", "Service";
     POD = "", "Pod";

@@ -6,7 +6,9 @@ mod gateway;
 mod peer_authentication;
 mod request_authentication;
 mod resilience;
+mod schema;
 mod selection;
+mod semantic;
 mod service;
 mod service_entry;
 mod sidecar;
@@ -24,6 +26,10 @@ static RULES: &[&Rule] = &[
     &text::repeated_key::RULE,
     &text::same_object::RULE,
     &text::unknown_kind::RULE,
+    &schema::unknown_field::RULE,
+    &schema::wrong_value::RULE,
+    &semantic::refused::RULE,
+    &semantic::warned::RULE,
     &text::old_version::RULE,
     &text::removed_kind::RULE,
     &text::old_field::RULE,

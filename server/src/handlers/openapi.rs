@@ -26,6 +26,8 @@ use utoipa::OpenApi;
         super::config::get_config,
         super::config::get_object,
         super::changes::get_changes,
+        super::findings::get_findings,
+        super::findings::post_validate,
         super::traces::get_traces,
         super::traces::get_services,
         super::traces::get_operations,

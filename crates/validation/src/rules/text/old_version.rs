@@ -95,3 +95,9 @@ const OLD: [(&str, &[&str], &str, Option<&str>); 8] = [
         Some("1.22"),
     ),
 ];
+
+/// Whether an object is written in a version that is deprecated or gone.
+pub(super) fn is_old(object: &Object) -> bool {
+    OLD.iter()
+        .any(|(old, kinds, _, _)| *old == object.api_version() && kinds.contains(&object.kind()))
+}

@@ -17,6 +17,10 @@ pub(crate) static RULE: Rule = Rule {
 kind: VirtualServices # here
 metadata: {name: reviews, namespace: bookinfo}
 ---
+apiVersion: networking.istio.io/v2 # here
+kind: Sidecar
+metadata: {name: default, namespace: bookinfo}
+---
 kind: Service # here
 metadata: {name: web}
 ",
@@ -31,73 +35,45 @@ spec:
 };
 
 fn check(case: &Case<'_>, found: &mut Found<'_>) {
-    let Some((_, kinds)) = KINDS.iter().find(|(group, _)| *group == case.object.group()) else {
-        return;
-    };
-    let kind = case.object.kind();
-    let removed = super::removed_kind::is_removed(case.object);
-    if kinds.contains(&kind) || removed {
+    let object = case.object;
+    let schemas = case.mesh.schemas();
+    let kind = object.kind();
+    let of_group: Vec<&str> = schemas
+        .kinds()
+        .filter(|(group, _)| *group == object.group())
+        .map(|(_, kind)| kind)
+        .collect();
+    if of_group.is_empty() || super::removed_kind::is_removed(object) {
         return;
     }
-    let Some(node) = case.object.root().get("kind") else {
+    let root = object.root();
+    if !of_group.contains(&kind) {
+        let Some(node) = root.get("kind") else { return };
+        let elsewhere = schemas.kinds().find(|(_, other)| *other == kind);
+        let message = match elsewhere {
+            Some((group, _)) => format!("kind `{kind}` is in group `{group}`, not in `{}`", object.group()),
+            None => format!("group `{}` has no kind `{kind}`", object.group()),
+        };
+        let fix =
+            nearest(kind, of_group).and_then(|near| Fix::replace(format!("use kind `{near}`"), node, near));
+        found.at(node, message).fix(fix);
+        return;
+    }
+    // Old versions of the Gateway API are told by their own rule.
+    let versions = schemas.versions(object.group(), kind);
+    let written = object.api_version().rsplit('/').next().unwrap_or_default();
+    let Some(node) = root.get("apiVersion").filter(|_| !versions.contains(&written)) else {
         return;
     };
-    let all = KINDS.iter().flat_map(|(_, kinds)| kinds.iter().copied());
-    let fix = nearest(kind, kinds.iter().copied())
-        .and_then(|near| Fix::replace(format!("use kind `{near}`"), node, near));
-    let elsewhere = KINDS
-        .iter()
-        .find(|(_, kinds)| kinds.contains(&kind))
-        .map(|(group, _)| *group);
-    let message = match elsewhere.filter(|_| all.into_iter().any(|other| other == kind)) {
-        Some(group) => format!(
-            "kind `{kind}` is in group `{group}`, not in `{}`",
-            case.object.group()
-        ),
-        None => format!("group `{}` has no kind `{kind}`", case.object.group()),
-    };
-    found.at(node, message).fix(fix);
+    if super::old_version::is_old(object) {
+        return;
+    }
+    let new = format!("{}/{}", object.group(), versions.first().unwrap_or(&written));
+    let message = format!(
+        "kind `{kind}` has no version `{written}`, only {}",
+        versions.join(", ")
+    );
+    found
+        .at(node, message)
+        .fix(Fix::replace(format!("use `{new}`"), node, &new));
 }
-
-/// The groups whose kinds are all known, with them.
-const KINDS: [(&str, &[&str]); 5] = [
-    (
-        "networking.istio.io",
-        &[
-            "DestinationRule",
-            "EnvoyFilter",
-            "Gateway",
-            "ProxyConfig",
-            "ServiceEntry",
-            "Sidecar",
-            "VirtualService",
-            "WorkloadEntry",
-            "WorkloadGroup",
-        ],
-    ),
-    (
-        "security.istio.io",
-        &[
-            "AuthorizationPolicy",
-            "PeerAuthentication",
-            "RequestAuthentication",
-        ],
-    ),
-    ("telemetry.istio.io", &["Telemetry"]),
-    ("extensions.istio.io", &["TrafficExtension", "WasmPlugin"]),
-    (
-        "gateway.networking.k8s.io",
-        &[
-            "BackendTLSPolicy",
-            "GRPCRoute",
-            "Gateway",
-            "GatewayClass",
-            "HTTPRoute",
-            "ListenerSet",
-            "ReferenceGrant",
-            "TCPRoute",
-            "TLSRoute",
-            "UDPRoute",
-        ],
-    ),
-];
