@@ -312,14 +312,13 @@ impl Inner {
             TargetState::Down { reason, .. } => Some(format!("{name}: {reason}")),
             TargetState::Starting { .. } | TargetState::Up => None,
         });
-        let reason = match (present.count(), wrong) {
-            (0, _) => "there is no sidecar to scrape".to_owned(),
-            (_, Some(wrong)) => format!("no sidecar answered ({wrong})"),
-            (_, None) => return starting("no sidecar was scraped yet"),
-        };
-        SourceError::Unavailable {
-            source_name: NAME.to_owned(),
-            reason,
+        match (present.count(), wrong) {
+            (0, _) => starting("there is no sidecar to scrape"),
+            (_, None) => starting("no sidecar was scraped yet"),
+            (_, Some(wrong)) => SourceError::Unavailable {
+                source_name: NAME.to_owned(),
+                reason: format!("no sidecar answered ({wrong})"),
+            },
         }
     }
 

@@ -20,7 +20,7 @@ use super::{Finished, Message, SpanCounts};
 
 /// Spans of one call to the collector.
 const MAX_SPANS: usize = 512;
-/// How long spans wait for others.
+/// How long the first span waits for others.
 const MAX_WAIT: Duration = Duration::from_secs(1);
 /// How long one call may take. Spans that come meanwhile wait in the queue, and are dropped beyond it.
 const LIMIT: Duration = Duration::from_secs(5);
@@ -33,11 +33,15 @@ pub(crate) async fn run_exporter(mut queue: mpsc::Receiver<Message>, counts: Arc
         failed: false,
     };
     let mut spans = Vec::new();
+    // When what has gathered goes out, however much comes after its first span.
+    let mut due = Instant::now();
     loop {
         let next = if spans.is_empty() {
-            queue.recv().await.map(Some)
+            let first = queue.recv().await;
+            due = Instant::now() + MAX_WAIT;
+            first.map(Some)
         } else {
-            match tokio::time::timeout(MAX_WAIT, queue.recv()).await {
+            match tokio::time::timeout_at(due.into(), queue.recv()).await {
                 Ok(message) => message.map(Some),
                 Err(_) => Some(None),
             }

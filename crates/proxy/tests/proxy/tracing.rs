@@ -187,6 +187,21 @@ async fn a_call_is_a_client_span_and_a_server_span_of_one_trace() {
 }
 
 #[tokio::test]
+async fn spans_leave_within_seconds_however_many_follow() {
+    let (app, collector) = (App::start().await, Collector::start().await);
+    let (mut world, address) = World::to_app(app.address, to_v1()).await;
+    trace(&mut world, "outbound|9080", collector.tracing("a.b", 1_000_000));
+    world.apply().await;
+    let mut caller = Caller::new(address).await;
+    let started = Instant::now();
+    while collector.spans.lock().unwrap().is_empty() {
+        assert_eq!(caller.get("/").await.status, 200);
+        assert!(started.elapsed() < Duration::from_secs(8), "no span in 8 s");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test]
 async fn each_try_is_a_span_and_what_is_never_sent_is_one_too() {
     let (app, collector) = (App::start().await, Collector::start().await);
     let mut retrying = forward();
