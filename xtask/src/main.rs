@@ -62,8 +62,12 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
-    /// Build the API documentation of all crates.
-    Docs,
+    /// Write the pages that come from code (docs/findings) and build the API documentation of all crates.
+    Docs {
+        /// Only write the pages.
+        #[arg(long)]
+        pages: bool,
+    },
     /// Fetch or build the real peers (Envoy, Prometheus, Jaeger) that tests, measurements and `demo --envoy` run beside us.
     Peers,
     /// Write the table of fields that findings are judged by, from the published definitions (needs Go).
@@ -94,7 +98,8 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Test(options) => return test::run_tests(&workspace, &options),
         Command::Ci => return test::run_tests(&workspace, &test::Options::default()),
         Command::Bench { arguments } => return bench::run_bench(&workspace, &arguments),
-        Command::Docs => docs::build_docs(&workspace)?,
+        Command::Docs { pages: true } => docs::write_findings(&workspace)?,
+        Command::Docs { pages: false } => docs::build_docs(&workspace)?,
         Command::Peers => peers::print_peers(&workspace)?,
         Command::Schemas => schemas::derive(&workspace)?,
     }

@@ -5,6 +5,7 @@
 //! that it lets pass; [`rules`] lists them all. A rule sees the Snapshot, the [`Evidence`] and the time that it is
 //! given: no clock, no network.
 
+pub mod book;
 mod case;
 mod engine;
 mod evidence;

@@ -1,8 +1,11 @@
 //! All rules, one in each file, in order of their codes.
 
+mod annotation;
 mod authorization_policy;
 mod destination_rule;
+mod envoy_filter;
 mod gateway;
+mod kubernetes_gateway;
 mod peer_authentication;
 mod request_authentication;
 mod resilience;
@@ -33,6 +36,9 @@ static RULES: &[&Rule] = &[
     &text::old_version::RULE,
     &text::removed_kind::RULE,
     &text::old_field::RULE,
+    &annotation::unknown::RULE,
+    &annotation::invalid::RULE,
+    &annotation::old::RULE,
     &text::yaml_trap::RULE,
     &virtual_service::unknown_host::RULE,
     &virtual_service::unknown_port::RULE,
@@ -66,7 +72,10 @@ static RULES: &[&Rule] = &[
     &gateway::port_not_on_service::RULE,
     &gateway::conflict::RULE,
     &gateway::missing_credential::RULE,
+    &gateway::shared_certificate::RULE,
     &virtual_service::route_type::RULE,
+    &kubernetes_gateway::listener_conflict::RULE,
+    &kubernetes_gateway::shared_address::RULE,
     &service_entry::conflict::RULE,
     &service_entry::other_protocol::RULE,
     &service_entry::tcp_without_address::RULE,
@@ -83,12 +92,16 @@ static RULES: &[&Rule] = &[
     &resilience::fault_beside_retries::RULE,
     &resilience::ejects_all::RULE,
     &resilience::dead_weight::RULE,
+    &kubernetes_gateway::unknown_parent::RULE,
+    &kubernetes_gateway::unknown_backend::RULE,
+    &kubernetes_gateway::unknown_grantee::RULE,
     &virtual_service::missing_delegate::RULE,
     &virtual_service::orphan_delegate::RULE,
     &authorization_policy::no_pod::RULE,
     &authorization_policy::unknown_namespace::RULE,
     &authorization_policy::unknown_method::RULE,
     &authorization_policy::unknown_principal::RULE,
+    &authorization_policy::not_on_gateway::RULE,
     &authorization_policy::allows_nobody::RULE,
     &authorization_policy::or_for_and::RULE,
     &peer_authentication::shared_pod::RULE,
@@ -104,10 +117,17 @@ static RULES: &[&Rule] = &[
     &service::underivable_protocol::RULE,
     &service::unknown_app_protocol::RULE,
     &service::unknown_target_port::RULE,
+    &service::clash::RULE,
     &service::no_pods::RULE,
     &telemetry::shared_pod::RULE,
     &telemetry::two_wide::RULE,
+    &telemetry::lightstep::RULE,
     &telemetry::no_pod::RULE,
+    &envoy_filter::relative_without_priority::RULE,
+    &envoy_filter::replace_elsewhere::RULE,
+    &envoy_filter::add_elsewhere::RULE,
+    &envoy_filter::remove_elsewhere::RULE,
+    &kubernetes_gateway::old_definitions::RULE,
 ];
 
 /// All rules, in order of their codes.

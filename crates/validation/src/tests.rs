@@ -217,6 +217,22 @@ fn the_demo_mesh_is_clean_and_its_broken_scenario_is_not() {
 }
 
 #[test]
+fn the_pages_of_the_findings_are_as_the_rules_are() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/findings");
+    let leaves = crate::book::leaves();
+    let old: Vec<&str> = leaves
+        .iter()
+        .filter(|leaf| fs::read_to_string(folder.join(&leaf.file)).ok().as_ref() != Some(&leaf.text))
+        .map(|leaf| leaf.file.as_str())
+        .collect();
+    let there = fs::read_dir(&folder).map_or(0, Iterator::count);
+    assert!(
+        old.is_empty() && there == leaves.len(),
+        "run `cargo xtask docs`: {there} pages, old are {old:?}"
+    );
+}
+
+#[test]
 fn an_annotation_leaves_a_finding_out() {
     let rule = |annotations: &str| {
         format!(

@@ -2,6 +2,7 @@
 
 pub(super) mod allows_nobody;
 pub(super) mod no_pod;
+pub(super) mod not_on_gateway;
 pub(super) mod or_for_and;
 pub(super) mod unknown_method;
 pub(super) mod unknown_namespace;

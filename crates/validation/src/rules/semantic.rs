@@ -14,6 +14,7 @@ mod values;
 mod virtual_service;
 pub(super) mod warned;
 
+pub(super) use values::is_network;
 use vigla_config::Node;
 
 use crate::{Fix, case::Case, found::Found};

@@ -1,5 +1,6 @@
 //! Rules about Services and their ports.
 
+pub(super) mod clash;
 pub(super) mod no_pods;
 pub(super) mod underivable_protocol;
 pub(super) mod unknown_app_protocol;

@@ -48,7 +48,7 @@ pub(super) fn is_address(text: &str) -> bool {
 }
 
 /// An address with or without the length of its network.
-pub(super) fn is_network(text: &str) -> bool {
+pub(in crate::rules) fn is_network(text: &str) -> bool {
     match text.split_once('/') {
         Some((address, bits)) => match (address.parse::<IpAddr>(), bits.parse::<u8>()) {
             (Ok(IpAddr::V4(_)), Ok(bits)) => bits <= 32,
