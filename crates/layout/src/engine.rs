@@ -4,23 +4,23 @@
 //! ports by where the far ends of their links came to lie.
 
 mod assemble;
+mod assign;
+mod attempt;
+mod ports;
+mod specs;
 
 use std::sync::Arc;
 
 use crate::{
-    InputError, Layout, Point, Size,
-    columns::{self, Task},
-    engine::assemble::FarEnds,
+    InputError, Layout, Point,
+    engine::{assemble::FarEnds, attempt::Attempt},
     input::Input,
     label,
-    level::{Frame, HintUse, Hints, Item, LevelSpec, Link, Port, Side, Tip},
+    level::{Hints, LevelSpec, Port},
     memory::{Kept, Remembered},
-    sort::{by_key, median},
-    tree::{ItemIndex, Tree, TreeEdge},
+    sort::median,
+    tree::Tree,
 };
-
-/// Distance from the page's border, for lines around the outermost items.
-const PAGE_PADDING: f32 = 12.0;
 
 /// Fewer boxes read better in one strip than folded.
 const FOLD_FROM: usize = 4;
@@ -64,95 +64,6 @@ fn from_scratch(tree: &Tree<'_>) -> Layout {
         }
     }
     best.engine.further_passes(best.pass).layout
-}
-
-/// A first picture with one assignment of columns.
-struct Attempt<'a> {
-    engine: Engine<'a>,
-    pass: Pass,
-    /// Width : height as a factor of what is wanted.
-    shape: f32,
-    badness: f32,
-}
-
-impl<'a> Attempt<'a> {
-    fn new(engine: Engine<'a>) -> Self {
-        let mut pass = engine.first_pass();
-        if engine.is_small() && !engine.hurries && engine.tree.page() >= FOLD_FROM {
-            pass = engine.next_pass(&pass);
-        }
-        let length = pass.layout.edges.iter().map(crate::Route::length).sum();
-        let (shape, badness) = engine.judge(pass.layout.size, pass.crossings, length);
-        Self {
-            engine,
-            pass,
-            shape,
-            badness,
-        }
-    }
-
-    fn or(self, other: Self) -> Self {
-        if other.badness < self.badness { other } else { self }
-    }
-
-    /// Moves single boxes to other columns while the picture, drawn in haste, gets better. `None` where nothing does, or
-    /// where that would take too long.
-    fn rearranged(&self) -> Option<Engine<'a>> {
-        /// Items and links that are drawn at most in one round of tries, and rounds.
-        const WORK: usize = 20_000;
-        const ROUNDS: usize = 3;
-        let tree = self.engine.tree;
-        let page = tree.page();
-        let items = &tree.items[page];
-        let last = self.engine.last_column[page];
-        let tries = items.len() * (last as usize + 2);
-        if tries * (self.engine.edges_of[page].len() + items.len()) > WORK {
-            return None;
-        }
-        let remembered = self.pass.layout.memory.levels.iter();
-        let levels: Vec<Option<Level>> = remembered
-            .map(|old| Some(Level::new(Arc::clone(&old.kept))))
-            .collect();
-        // The page alone tells about as much as the whole, which only the smallest graphs have the time to draw.
-        let draws_all = tries * (tree.edges.len() + tree.sizes.len()) <= WORK / 3;
-        let badness = |engine: &mut Engine<'a>| {
-            if draws_all {
-                engine.find_ports();
-                Attempt::new(engine.clone()).badness
-            } else {
-                engine.try_page(&levels)
-            }
-        };
-        let mut engine = self.engine.clone();
-        engine.hurries = true;
-        let mut least = badness(&mut engine);
-        let mut moved = false;
-        for _ in 0..ROUNDS {
-            let before = least;
-            for &item in items {
-                for column in 0..=last + 1 {
-                    let was = std::mem::replace(&mut engine.columns[item], column);
-                    let tried = if was == column {
-                        least
-                    } else {
-                        badness(&mut engine)
-                    };
-                    if tried < least {
-                        least = tried;
-                        moved = true;
-                    } else {
-                        engine.columns[item] = was;
-                    }
-                }
-            }
-            if least == before {
-                break;
-            }
-        }
-        engine.hurries = false;
-        engine.find_ports();
-        moved.then_some(engine)
-    }
 }
 
 /// Moves the whole picture so that the node in the middle of all moves does not move. A page that looks as it did before
@@ -251,160 +162,6 @@ impl<'a> Engine<'a> {
         engine
     }
 
-    /// Columns inside out, because the estimated size of a box counts in the level around it.
-    fn assign_columns(&mut self, page_aspect: f32) {
-        let tree = self.tree;
-        let options = &tree.input.options;
-        let mut sizes = tree.sizes.clone();
-        sizes.resize(tree.ids.len(), Size::default());
-        let mut local = vec![0; tree.ids.len()];
-        for &level in &tree.inside_out {
-            let items = &tree.items[level];
-            for (at, &item) in items.iter().enumerate() {
-                local[item] = at;
-            }
-            let edges: Vec<(usize, usize)> = self.edges_of[level]
-                .iter()
-                .map(|&edge| tree.edges[edge].items)
-                .map(|(a, b)| (local[a], local[b]))
-                .collect();
-            let known: Vec<Option<u32>> = items.iter().map(|&item| self.known_column(item)).collect();
-            let boxes = items
-                .iter()
-                .filter(|&&item| tree.level_in(item).is_some())
-                .count();
-            let aspect = if level == tree.page() {
-                page_aspect
-            } else {
-                options.aspect
-            };
-            let (columns, size) = columns::assign(&Task {
-                sizes: &items.iter().map(|&item| sizes[item]).collect::<Vec<_>>(),
-                edges: &edges,
-                known: &known,
-                node_gap: options.node_gap,
-                column_gap: options.column_gap,
-                fold: (boxes >= FOLD_FROM).then_some(aspect),
-            });
-            self.last_column[level] = columns.iter().copied().max().unwrap_or(0);
-            for (&item, column) in items.iter().zip(columns) {
-                self.columns[item] = column;
-            }
-            if level != tree.page() {
-                let spec = &tree.input.boxes[level];
-                sizes[tree.item_of(level)] = Size::new(
-                    (size.width + 2.0 * spec.padding).max(spec.min_width),
-                    size.height + spec.header + spec.padding,
-                );
-            }
-        }
-    }
-
-    /// Where an item was put by hand. A first picture is drawn without: it tells where columns are.
-    fn pin(&self, item: ItemIndex) -> Option<Point> {
-        self.previous?;
-        self.tree.input.nodes.get(item)?.pin
-    }
-
-    /// The column that is nearest to where an item was put, unless it is there already.
-    fn pinned_column(&self, item: ItemIndex) -> Option<u32> {
-        let pin = self.pin(item)?;
-        let Kept { spec, drawing } = &*self.remembered(self.tree.level_of[item])?.kept;
-        let id = self.tree.ids[item];
-        let others = spec.items.iter().zip(&drawing.items);
-        let (mut nearest, mut end) = (None, (0, 0f32));
-        for (other, place) in others {
-            if other.id == id {
-                if other.pin == Some(pin) {
-                    return None;
-                }
-                continue;
-            }
-            let distance = (place.x + other.size.width / 2.0 - pin.x).abs();
-            if nearest.is_none_or(|(least, _)| distance < least) {
-                nearest = Some((distance, other.column));
-            }
-            end = (end.0.max(other.column + 1), end.1.max(place.x + other.size.width));
-        }
-        let (_, column) = nearest?;
-        let beyond = pin.x > end.1 + self.tree.input.options.column_gap / 2.0;
-        Some(if beyond { end.0 } else { column })
-    }
-
-    fn known_column(&self, item: ItemIndex) -> Option<u32> {
-        if let Some(column) = self.pinned_column(item) {
-            return Some(column);
-        }
-        let memory = &self.previous?.memory;
-        let id = self.tree.ids[item];
-        if let Some(at) = memory.items.find(id) {
-            return Some(memory.columns[at]);
-        }
-        // What was in a collapsed box comes back to where it was.
-        let level = memory.earlier(self.box_id(self.tree.level_of[item])).next()?;
-        let item = level.kept.spec.items.iter().find(|item| item.id == id)?;
-        Some(item.column)
-    }
-
-    fn find_ports(&mut self) {
-        self.ports_of.iter_mut().for_each(Vec::clear);
-        self.weights_of.iter_mut().for_each(Vec::clear);
-        for edge in &self.tree.edges {
-            for (node, port) in [edge.from, edge.to].into_iter().zip(self.ports(edge)) {
-                let Some(port) = port else { continue };
-                for level in self.tree.levels_below(node, edge.level) {
-                    self.ports_of[level].push(port);
-                }
-            }
-        }
-        for (ports, weights) in self.ports_of.iter_mut().zip(&mut self.weights_of) {
-            sort_ports(ports);
-            let mut different: Vec<Port> = Vec::new();
-            for port in ports.drain(..) {
-                if different.last() == Some(&port) {
-                    *weights.last_mut().expect("each port has a weight") += 1;
-                } else {
-                    different.push(port);
-                    weights.push(1);
-                }
-            }
-            *ports = different;
-        }
-    }
-
-    /// Where caller and callee leave their boxes; `None` for an end that has none to leave.
-    fn ports(&self, edge: &TreeEdge) -> [Option<Port>; 2] {
-        let sides = match self.columns[edge.items.0].cmp(&self.columns[edge.items.1]) {
-            std::cmp::Ordering::Less => [Side::Right, Side::Left],
-            std::cmp::Ordering::Greater => [Side::Left, Side::Right],
-            std::cmp::Ordering::Equal => [self.flat_side(edge); 2],
-        };
-        let port = |node: ItemIndex, item: ItemIndex, side| {
-            (node != item).then(|| Port {
-                node: self.tree.ids[node],
-                side,
-                edge: edge.own_way.then_some(edge.id),
-            })
-        };
-        [
-            port(edge.from, edge.items.0, sides[0]),
-            port(edge.to, edge.items.1, sides[1]),
-        ]
-    }
-
-    /// The side on which a call within a column runs: that to which both ends are nearer within their boxes.
-    fn flat_side(&self, edge: &TreeEdge) -> Side {
-        let mut steps = 0;
-        for node in [edge.from, edge.to] {
-            let mut item = node;
-            for level in self.tree.levels_below(node, edge.level) {
-                steps += 2 * self.columns[item] as i32 - self.last_column[level] as i32;
-                item = self.tree.item_of(level);
-            }
-        }
-        if steps < 0 { Side::Left } else { Side::Right }
-    }
-
     /// Everything as near as it can be to where it was.
     fn hold(&self) -> Layout {
         let levels = self.draw_levels(|level, spec| self.hints_to_hold(level, spec));
@@ -412,10 +169,11 @@ impl<'a> Engine<'a> {
     }
 
     fn first_pass(&self) -> Pass {
-        // Small graphs have time, and gain by it.
+        // Small graphs have time, and gain by it; so does the page up to thousands of nodes.
+        let is_large = self.tree.sizes.len() > 2000;
         let is_draft = self.further_pass_count() == 1;
         let hints = |level, _: &LevelSpec| Hints {
-            is_draft: self.hurries || is_draft && level != self.tree.page(),
+            is_draft: self.hurries || is_draft && (level != self.tree.page() || is_large),
             ..self.first_hints(level)
         };
         self.assemble(self.draw_levels(hints))
@@ -426,9 +184,7 @@ impl<'a> Engine<'a> {
     fn further_passes(&self, first: Pass) -> Pass {
         let (mut best, mut last) = (None, first);
         for _ in 0..self.further_pass_count() {
-            let levels =
-                self.draw_levels(|level, spec| self.hints_from(&last.layout, &last.far, level, spec));
-            let next = self.assemble(levels);
+            let next = self.next_pass(&last);
             let before = std::mem::replace(&mut last, next);
             if best
                 .as_ref()
@@ -442,13 +198,13 @@ impl<'a> Engine<'a> {
     }
 
     fn next_pass(&self, last: &Pass) -> Pass {
-        self.assemble(self.draw_levels(|level, spec| self.hints_from(&last.layout, &last.far, level, spec)))
+        self.assemble(self.draw_levels(|level, spec| self.hints_from(last, level, spec)))
     }
 
     fn further_pass_count(&self) -> usize {
         match self.tree.page() {
             0 => 0,
-            _ if self.is_small() => 4,
+            _ if self.is_small() => 2,
             _ => 1,
         }
     }
@@ -496,174 +252,6 @@ impl<'a> Engine<'a> {
             .find(|kept| kept.spec == *spec)
             .cloned()
     }
-
-    /// How bad the page alone would be, between boxes as they are drawn now.
-    fn try_page(&self, levels: &[Option<Level>]) -> f32 {
-        let spec = self.spec(self.tree.page(), levels);
-        let hints = Hints {
-            is_draft: true,
-            ..Hints::default()
-        };
-        let drawing = spec.draw(&hints);
-        let length = drawing
-            .routes
-            .iter()
-            .map(|points| crate::picture::length(points))
-            .sum();
-        // Calls to the left read worse, as if they crossed one call more.
-        let reversed = spec.links.iter().filter(|link| link.reversed).count();
-        self.judge(drawing.size, drawing.crossings + reversed as u64, length)
-            .1
-    }
-
-    /// Width : height as a factor of what is wanted, and how bad a picture is: crossings and long lines are, and a page
-    /// that is much wider or higher than wanted.
-    fn judge(&self, size: Size, crossings: u64, length: f32) -> (f32, f32) {
-        let shape = size.width / size.height.max(1.0) / self.tree.input.options.aspect;
-        let off = (shape / 1.25).max(0.8 / shape).max(1.0);
-        (shape, (crossings as f32 + 1.0) * (length + 1.0) * off.powi(4))
-    }
-
-    /// What a level draws.
-    fn spec(&self, level: usize, levels: &[Option<Level>]) -> LevelSpec {
-        let tree = self.tree;
-        let items = &tree.items[level];
-        let local = |item: ItemIndex| items.partition_point(|&other| other < item);
-        let frame = match level {
-            page if page == tree.page() => Frame {
-                padding: PAGE_PADDING,
-                ..Frame::default()
-            },
-            _ => {
-                let spec = &tree.input.boxes[level];
-                Frame {
-                    header: spec.header,
-                    padding: spec.padding,
-                    min_width: spec.min_width,
-                }
-            }
-        };
-        let ports = self.ports_of[level].clone();
-        let tip = |item: ItemIndex, port: Option<Port>| Tip {
-            vertex: local(item),
-            offset: tree
-                .level_in(item)
-                .and_then(|inner| Some(levels[inner].as_ref()?.port_offset(port?)))
-                .unwrap_or(0.0),
-        };
-        let mut links = Vec::with_capacity(ports.len() + self.edges_of[level].len());
-        for (at, port) in ports.iter().enumerate() {
-            let inner = tip(tree.holder(tree.at(port.node), level), Some(*port));
-            let border = Tip {
-                vertex: items.len() + at,
-                offset: 0.0,
-            };
-            let (from, to) = match port.side {
-                Side::Left => (border, inner),
-                Side::Right => (inner, border),
-            };
-            links.push(Link {
-                key: port_key(port),
-                from,
-                to,
-                reversed: false,
-                flat: Side::Right,
-            });
-        }
-        for &edge in &self.edges_of[level] {
-            let edge = &tree.edges[edge];
-            let [from_port, to_port] = self.ports(edge);
-            let from = tip(edge.items.0, from_port);
-            let to = tip(edge.items.1, to_port);
-            let reversed = self.columns[edge.items.0] > self.columns[edge.items.1];
-            let (from, to) = if reversed { (to, from) } else { (from, to) };
-            links.push(Link {
-                key: edge.id,
-                from,
-                to,
-                reversed,
-                flat: self.flat_side(edge),
-            });
-        }
-        LevelSpec {
-            frame,
-            items: items
-                .iter()
-                .map(|&item| Item {
-                    id: tree.ids[item],
-                    size: match tree.level_in(item) {
-                        None => tree.sizes[item],
-                        Some(inner) => levels[inner]
-                            .as_ref()
-                            .map(|inner| inner.kept.drawing.size)
-                            .unwrap_or_default(),
-                    },
-                    column: self.columns[item],
-                    is_box: tree.level_in(item).is_some(),
-                    pin: self.pin(item),
-                })
-                .collect(),
-            links,
-            options: tree.input.options,
-            ports,
-        }
-    }
-
-    /// Hints from the picture on screen.
-    fn hints_to_hold(&self, level: usize, spec: &LevelSpec) -> Hints {
-        let Some(previous) = self.previous else {
-            return self.first_hints(level);
-        };
-        let remembered = self.remembered(level);
-        let old_port = |port: &Port| {
-            let old = remembered?;
-            let at = old.kept.spec.ports.binary_search(port).ok()?;
-            Some(old.origin.y + old.kept.drawing.ports[at])
-        };
-        let items = spec.items.iter().map(|item| {
-            if let (Some(pin), Some(old)) = (item.pin, remembered) {
-                return Some(old.origin.y + pin.y);
-            }
-            let rect = previous
-                .find_node(item.id)
-                .or_else(|| previous.find_box(item.id))?;
-            Some(rect.middle().y)
-        });
-        let lanes = remembered.map(|old| old.kept.drawing.lanes.moved(old.origin.y));
-        Hints {
-            heights: items.chain(spec.ports.iter().map(old_port)).collect(),
-            lanes: lanes.unwrap_or_default(),
-            room: remembered.map(|old| old.kept.drawing.size),
-            use_as: HintUse::Hold,
-            ..self.first_hints(level)
-        }
-    }
-
-    fn first_hints(&self, level: usize) -> Hints {
-        Hints {
-            weights: self.weights_of[level].clone(),
-            is_draft: self.hurries,
-            ..Hints::default()
-        }
-    }
-
-    /// Hints from the pass before: ports by the far ends of their links.
-    fn hints_from(&self, layout: &Layout, far: &FarEnds, level: usize, spec: &LevelSpec) -> Hints {
-        let items = spec.items.iter().map(|item| {
-            let rect = layout.find_node(item.id).or_else(|| layout.find_box(item.id))?;
-            Some(rect.middle().y)
-        });
-        let mean = |heights: &Vec<f32>| {
-            let sum: f32 = heights.iter().sum();
-            (!heights.is_empty()).then(|| sum / heights.len() as f32)
-        };
-        Hints {
-            heights: items.chain(far[level].iter().map(mean)).collect(),
-            far: far[level].clone(),
-            use_as: HintUse::Seed,
-            ..self.first_hints(level)
-        }
-    }
 }
 
 impl Level {
@@ -680,27 +268,4 @@ impl Level {
         let at = find(port.side).or_else(|| find(port.side.other()));
         at.map_or(0.0, |at| drawing.ports[at] - drawing.size.height / 2.0)
     }
-}
-
-/// Sorts ports in their own order, with the engine's one sort.
-fn sort_ports(ports: &mut Vec<Port>) {
-    let keys: [fn(&Port) -> u64; 3] = [
-        |port| port.edge.unwrap_or_default(),
-        |port| u64::from(port.side == Side::Right) << 1 | u64::from(port.edge.is_some()),
-        |port| port.node,
-    ];
-    for key in keys {
-        let order = by_key(ports.len(), |at| key(&ports[at]));
-        *ports = order.into_iter().map(|at| ports[at as usize]).collect();
-    }
-}
-
-fn port_key(port: &Port) -> u64 {
-    let side = match port.side {
-        Side::Left => 1,
-        Side::Right => 2,
-    };
-    // Keys of ports and edges share one space; ids are hashes, so that a turned one is another edge's by chance only,
-    // and then costs one odd hint.
-    port.node.rotate_left(17) ^ port.edge.unwrap_or_default().rotate_left(31) ^ side
 }

@@ -32,7 +32,10 @@ pub async fn run<T: Send + Sync + 'static>(
         let started = Instant::now();
         let result = live.refresh().await;
         // A start is no trouble, nor is a window that holds one scrape of a Prometheus which has just begun.
-        let early = matches!(result, Err(SourceError::Window { .. } | SourceError::Starting { .. }));
+        let early = matches!(
+            result,
+            Err(SourceError::Window { .. } | SourceError::Starting { .. })
+        );
         let starting = live.newest().is_none() && early;
         if !starting {
             board.note(METRICS, now(), started.elapsed(), &result);

@@ -44,7 +44,7 @@ fn any_input() -> impl Strategy<Value = Input> {
                 parent: (usize::from(parent) % (boxes.len() + 1))
                     .checked_sub(1)
                     .map(|to| BOXES + to as u64),
-                pin: None,
+                pin: (parent % 7 == 3).then(|| Point::new(f32::from(width) * 4.0, f32::from(height) * 5.0)),
             })
             .collect(),
         edges: edges
