@@ -16,6 +16,10 @@ use vigla_model::{
     SecurityPolicy, Timestamp,
 };
 
+/// The console's own.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const WORKLOADS: usize = 1000;
 const EDGES: usize = 5000;
 const ROUNDS: usize = 31;

@@ -52,13 +52,15 @@ pub(crate) fn finest(windows: &[TrafficWindow], mesh: &dyn Identities) -> Drawin
         .unwrap_or(Duration::ZERO);
     let home = mesh.cluster();
     let home = home.as_ref();
+    let rows = windows.iter().map(|window| window.rows.len()).sum();
     let mut draft = Draft {
         mesh,
         home,
-        nodes: Drawn::new(),
-        edges: Drawn::new(),
+        nodes: Drawn::with_room(0),
+        // Both proxies count an edge, by answer and without.
+        edges: Drawn::with_room(rows / 4),
         calls: Calls::default(),
-        counted: Vec::with_capacity(windows.iter().map(|window| window.rows.len()).sum()),
+        counted: Vec::with_capacity(rows),
     };
     for (namespace, workload) in mesh.workloads() {
         draft.node(&End::workload(home, namespace, workload));

@@ -15,9 +15,10 @@ pub(crate) struct Drawn<T> {
 }
 
 impl<T> Drawn<T> {
-    pub(crate) fn new() -> Self {
+    /// Nothing yet, and room for about so many.
+    pub(crate) fn with_room(things: usize) -> Self {
         Self {
-            things: Vec::new(),
+            things: Vec::with_capacity(things),
             places: ById::default(),
         }
     }

@@ -6,13 +6,14 @@
 use std::{
     borrow::Cow,
     collections::HashMap,
-    hash::{BuildHasherDefault, Hasher},
+    hash::{BuildHasherDefault, Hash, Hasher},
     sync::Arc,
 };
 
 use memchr::memmem::Finder;
 use twox_hash::XxHash3_64;
 use vigla_graph::{TrafficKey, TrafficRow};
+use vigla_model::{AppName, ClusterName, Fqdn, Namespace, PeerIdentity, Principal, Version, WorkloadName};
 
 use super::{
     cursor::Raw,
@@ -42,7 +43,7 @@ pub struct Table {
     /// By the hash of a text of labels without a bucket's bound.
     texts: HashMap<u64, Text, BuildHasherDefault<Hashed>>,
     /// Rows by key: different words may mean the same.
-    keys: HashMap<Arc<TrafficKey>, u32>,
+    keys: HashMap<Shared, u32, BuildHasherDefault<Hashed>>,
     rows: Vec<Row>,
     names: Names,
     bounds: Bounds,
@@ -90,7 +91,7 @@ impl Default for Table {
     fn default() -> Self {
         Self {
             texts: HashMap::default(),
-            keys: HashMap::new(),
+            keys: HashMap::default(),
             rows: Vec::new(),
             names: Names::default(),
             bounds: Bounds::default(),
@@ -318,7 +319,7 @@ impl Table {
 fn read(
     text: &[u8],
     query: MeshQuery,
-    keys: &mut HashMap<Arc<TrafficKey>, u32>,
+    keys: &mut HashMap<Shared, u32, BuildHasherDefault<Hashed>>,
     rows: &mut Vec<Row>,
     names: &mut Names,
 ) -> Result<Text, &'static str> {
@@ -344,18 +345,15 @@ fn read(
         _ => None,
     };
     let row = key.map(|key| {
-        let new = rows.len() as u32;
-        if let Some(row) = keys.get(&key) {
-            return *row;
-        }
         let key = Arc::new(key);
-        keys.insert(key.clone(), new);
-        rows.push(Row {
-            key,
-            sum: RowSum::default(),
-            window: 0,
-        });
-        new
+        *keys.entry(Shared(key.clone())).or_insert_with(|| {
+            rows.push(Row {
+                key,
+                sum: RowSum::default(),
+                window: 0,
+            });
+            (rows.len() - 1) as u32
+        })
     });
     Ok(Text {
         length: text.len() as u32,
@@ -396,6 +394,47 @@ impl Bounds {
             }
         };
         Some((self.last, self.known[self.last].1))
+    }
+}
+
+/// A key whose names all come from one table's [`Names`]: equal names are the same memory, so that where they lie is
+/// hash enough.
+#[derive(Debug, PartialEq, Eq)]
+struct Shared(Arc<TrafficKey>);
+
+impl Hash for Shared {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        fn place(text: Option<&str>) -> usize {
+            text.map_or(0, |text| text.as_ptr().addr())
+        }
+        let key = &*self.0;
+        let peer = |peer: &PeerIdentity| {
+            [
+                place(peer.cluster.as_ref().map(ClusterName::as_str)),
+                place(peer.namespace.as_ref().map(Namespace::as_str)),
+                place(peer.workload.as_ref().map(WorkloadName::as_str)),
+                place(peer.app.as_ref().map(AppName::as_str)),
+                place(peer.version.as_ref().map(Version::as_str)),
+                place(peer.principal.as_ref().map(Principal::service_account)),
+            ]
+        };
+        let rest = [
+            place(key.service.as_ref().map(Fqdn::as_str)),
+            place(key.source_address.as_deref()),
+            usize::from(key.response_code.unwrap_or_default()),
+            usize::from(key.grpc_status.unwrap_or_default()),
+            key.reporter as usize,
+            key.protocol as usize,
+            key.security as usize,
+        ];
+        let all = peer(&key.source)
+            .into_iter()
+            .chain(peer(&key.destination))
+            .chain(rest);
+        let mixed = all.fold(0_u64, |mixed, part| {
+            (mixed.rotate_left(5) ^ part as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15)
+        });
+        state.write_u64(mixed ^ mixed >> 32);
     }
 }
 
