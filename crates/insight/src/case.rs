@@ -4,10 +4,10 @@ use std::{cell::OnceCell, collections::BTreeSet, fmt, sync::Arc};
 
 use vigla_config::{FieldPath, Node as Field, Object, Snapshot, Workload};
 use vigla_dataplane::{Cluster, Forward, Plan, Route, RouteAction};
-use vigla_graph::{Confidence, Edge, Node, Side, View, Why};
-use vigla_model::{Fqdn, Namespace, ObjectRef, Origin, ResponseFlag};
+use vigla_graph::{Confidence, Edge, Node, ResponseKey, Side, View, Why};
+use vigla_model::{Fqdn, Namespace, ObjectRef, Origin, Principal, ResponseFlag};
 
-use crate::PlanOf;
+use crate::{PlanOf, causes};
 
 /// An edge with trouble.
 pub(crate) struct Case<'a> {
@@ -37,7 +37,7 @@ impl<'a> Case<'a> {
             plan: OnceCell::new(),
         };
         let flagged = !case.callers_flags().is_empty() || !case.callees_flags().is_empty();
-        (flagged || edge.refused > 0.0).then_some(case)
+        (flagged || edge.refused > 0.0 || causes::is_unflagged(&case)).then_some(case)
     }
 
     /// Flags that the caller's proxies set.
@@ -48,6 +48,31 @@ impl<'a> Case<'a> {
     /// Flags that the callee's proxies set.
     pub(crate) fn callees_flags(&self) -> BTreeSet<ResponseFlag> {
         flags(self.edge.by_destination.as_ref())
+    }
+
+    /// What the callee answered: by its own proxy's count, else by the caller's.
+    pub(crate) fn callees_side(&self) -> Option<&Side> {
+        let counted = |side: &&Side| side.traffic.requests > 0.0;
+        let theirs = self.edge.by_destination.as_ref().filter(counted);
+        theirs.or(self.edge.by_source.as_ref())
+    }
+
+    /// Whether the callee gave such an answer.
+    pub(crate) fn callee_answered(&self, such: impl Fn(&ResponseKey) -> bool) -> bool {
+        let mut answers = self.callees_side().into_iter().flat_map(|side| &side.responses);
+        answers.any(|(key, rate)| *rate > 0.0 && such(key))
+    }
+
+    /// Who called, by certificate.
+    pub(crate) fn callers_principals(&self) -> &[Principal] {
+        let side = self.edge.by_destination.as_ref();
+        side.map_or(&[], |side| &side.source_principals)
+    }
+
+    /// What the callee's proxy is to do.
+    pub(crate) fn callee_plan(&self) -> Option<Arc<Plan>> {
+        let (namespace, workload) = (self.target.namespace.as_ref()?, self.target.workload.as_ref()?);
+        (self.plan_of)(namespace.as_str(), workload.as_str())
     }
 
     /// What the caller's proxy is to do.

@@ -1,7 +1,10 @@
 //! One file for each kind of trouble.
 
+mod answers;
 mod application;
+mod attempts;
 mod connection;
+mod denied;
 mod fault;
 mod no_cluster;
 mod no_endpoint;
@@ -24,6 +27,11 @@ pub(crate) fn find(case: &Case<'_>) -> Vec<Why> {
     if case.edge.refused > 0.0 {
         causes.push(refused::explain(case));
     }
+    if wants_policy(case) {
+        causes.append(&mut denied::explain(case));
+    }
+    // Before the failures that it leads to.
+    causes.append(&mut attempts::explain(case));
     let flags = case.callers_flags();
     for flag in &flags {
         let mut found = match flag {
@@ -36,6 +44,9 @@ pub(crate) fn find(case: &Case<'_>) -> Vec<Why> {
             ResponseFlag::UpstreamClosed => connection::explain(case, *flag),
             ResponseFlag::UpstreamTimeout => timeout::explain(case),
             ResponseFlag::FaultAbort | ResponseFlag::FaultDelay => fault::explain(case, *flag),
+            ResponseFlag::DownstreamClosed | ResponseFlag::DownstreamReset => {
+                vec![application::gave_up(case, *flag)]
+            }
             // It comes with the flag of the last try, which says more.
             ResponseFlag::RetriesExceeded if flags.len() > 1 => continue,
             ResponseFlag::RetriesExceeded => retries::explain(case),
@@ -49,6 +60,9 @@ pub(crate) fn find(case: &Case<'_>) -> Vec<Why> {
     for flag in case.callees_flags() {
         causes.push(application::explain(case, flag));
     }
+    if fails_by_itself(case) {
+        causes.extend(answers::explain(case));
+    }
     let mut seen: Vec<Why> = Vec::new();
     for why in causes {
         if !seen.contains(&why) && seen.len() < MOST {
@@ -56,6 +70,19 @@ pub(crate) fn find(case: &Case<'_>) -> Vec<Why> {
         }
     }
     seen
+}
+
+/// Whether there is something on the edge that no flag tells.
+pub(crate) fn is_unflagged(case: &Case<'_>) -> bool {
+    wants_policy(case) || fails_by_itself(case) || attempts::per_call(case).is_some()
+}
+
+fn wants_policy(case: &Case<'_>) -> bool {
+    case.callee_answered(denied::is_refusal)
+}
+
+fn fails_by_itself(case: &Case<'_>) -> bool {
+    case.callee_answered(answers::is_failure)
 }
 
 /// The proxy's own word, where nothing in the config explains it.

@@ -313,3 +313,5 @@ fn an_edge_without_trouble_has_no_cause() {
     );
     assert_eq!(outline(&view), Vec::<String>::new());
 }
+
+mod unflagged;
