@@ -177,7 +177,7 @@ pub struct Edge {
     pub refused: f64,
     /// Its state and why.
     pub health: Health,
-    /// Causes, filled by `insight`.
+    /// What decides what is seen here: causes of trouble first, then rules that choose. Filled by `insight`.
     pub why: Vec<Why>,
 }
 

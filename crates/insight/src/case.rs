@@ -84,8 +84,8 @@ impl<'a> Case<'a> {
         self.plan.get_or_init(find).as_deref()
     }
 
-    /// Routes of the caller's proxy under whose service the edge's requests count.
-    pub(crate) fn routes(&self) -> impl Iterator<Item = &Route> {
+    /// Routes of the caller's proxy that send the edge's requests on.
+    pub(crate) fn forwards(&self) -> impl Iterator<Item = (&Route, &Forward)> {
         let tables = self
             .plan()
             .into_iter()
@@ -93,20 +93,16 @@ impl<'a> Case<'a> {
         let routes = tables
             .flat_map(|table| table.virtual_hosts.iter())
             .flat_map(|host| &host.routes);
-        routes.filter(|route| {
-            route
-                .service
-                .as_ref()
-                .is_some_and(|host| self.edge.services.contains(host))
-        })
+        routes.filter_map(move |route| Some((route, self.forward(route)?)))
     }
 
-    /// Those of them that send requests on.
-    pub(crate) fn forwards(&self) -> impl Iterator<Item = (&Route, &Forward)> {
-        self.routes().filter_map(|route| match &route.action {
-            RouteAction::Forward(forward) => Some((route, forward)),
-            RouteAction::Redirect(_) | RouteAction::Respond { .. } => None,
-        })
+    /// How a route sends requests on; `None` when it does not, or when they count under another service than the edge's.
+    pub(crate) fn forward<'b>(&self, route: &'b Route) -> Option<&'b Forward> {
+        let service = route.service.as_ref()?;
+        match &route.action {
+            RouteAction::Forward(forward) if self.edge.services.contains(service) => Some(forward),
+            RouteAction::Forward(_) | RouteAction::Redirect(_) | RouteAction::Respond { .. } => None,
+        }
     }
 
     /// Clusters to which the caller's proxy sends the edge's requests.

@@ -3,6 +3,7 @@
 mod answers;
 mod application;
 mod attempts;
+mod conditions;
 mod connection;
 mod denied;
 mod fault;
@@ -63,6 +64,10 @@ pub(crate) fn find(case: &Case<'_>) -> Vec<Why> {
     if fails_by_itself(case) {
         causes.extend(answers::explain(case));
     }
+    // Last, because it is no trouble.
+    if conditions::decide(case) {
+        causes.append(&mut conditions::explain(case));
+    }
     let mut seen: Vec<Why> = Vec::new();
     for why in causes {
         if !seen.contains(&why) && seen.len() < MOST {
@@ -74,7 +79,10 @@ pub(crate) fn find(case: &Case<'_>) -> Vec<Why> {
 
 /// Whether there is something on the edge that no flag tells.
 pub(crate) fn is_unflagged(case: &Case<'_>) -> bool {
-    wants_policy(case) || fails_by_itself(case) || attempts::per_call(case).is_some()
+    wants_policy(case)
+        || fails_by_itself(case)
+        || attempts::per_call(case).is_some()
+        || conditions::decide(case)
 }
 
 fn wants_policy(case: &Case<'_>) -> bool {

@@ -94,3 +94,32 @@ fn retries_that_multiply_are_told_from_calls() {
     few.traffic.requests = 2.2;
     check(&rule, vec![calls, few], &[]);
 }
+
+#[test]
+fn a_match_that_decides_who_gets_a_request_is_told_for_both_sides_of_it() {
+    let rule = reviews_rule(
+        "  - name: testers\n    match: [{headers: {end-user: {exact: qa}}}]\n    \
+         route: [{destination: {host: reviews, subset: v2}}]\n  - name: everyone\n    \
+         route: [{destination: {host: reviews, subset: v1}}]\n",
+    );
+    let calls = |target| vec![row(Reporter::Source, Some(target), "reviews", 200, "-")];
+    check(
+        &rule,
+        calls("reviews-v2"),
+        &[
+            "test.yaml:8 spec.http[0].match proved: VirtualService bookinfo/reviews sends requests of productpage-v1 to \
+           reviews with header end-user: qa to subset v2 by route testers: what they carry decides, not a weight.",
+        ],
+    );
+    check(
+        &rule,
+        calls("reviews-v1"),
+        &[
+            "test.yaml:10 spec.http[1] proved: VirtualService bookinfo/reviews sends requests of productpage-v1 to \
+           reviews that no match before takes (header end-user: qa) to subset v1 by route everyone: what they carry \
+           decides, not a weight.",
+        ],
+    );
+    // No route leads there any more.
+    check(&rule, calls("reviews-v3"), &[]);
+}

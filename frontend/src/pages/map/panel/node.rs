@@ -235,6 +235,8 @@ fn causes_at(graph: &Graph, id: &str) -> Vec<Why> {
         .edges
         .iter()
         .filter(|edge| edge.source == id || edge.target == id)
+        // Calls that are well can have rules that decide, but no causes of trouble.
+        .filter(|edge| State::of(&edge.health) != State::Ok)
         .collect();
     edges.sort_by(|a, b| {
         State::of(&b.health)
@@ -299,6 +301,7 @@ mod tests {
                 edge("1", "b", "degraded", why("slow", "x")),
                 edge("2", "c", "failing", why("broken", "y")),
                 edge("3", "d", "failing", why("broken too", "y")),
+                edge("4", "e", "ok", why("chosen by a header", "z")),
             ],
             ..Graph::default()
         };
@@ -308,7 +311,7 @@ mod tests {
             .collect();
         assert_eq!(told, ["broken", "slow"]);
         assert_eq!(causes_at(&graph, "b").len(), 1);
-        assert_eq!(calls_of(&graph, "a", true).len(), 3);
+        assert_eq!(calls_of(&graph, "a", true).len(), 4);
         assert_eq!(calls_of(&graph, "a", true)[0].rate, "–");
     }
 }
