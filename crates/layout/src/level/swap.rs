@@ -136,7 +136,9 @@ impl Net {
     /// Takes every vertex along its column to the place with the fewest crossings; returns how many that removed.
     pub(super) fn sift(&mut self, lines: &mut Lines) -> i64 {
         /// Farthest way of a vertex, so that long columns take time in proportion to their length.
-        const REACH: usize = 48;
+        const REACH: usize = 24;
+        /// So many crossings more are not won back further on.
+        const LOST: i64 = -40;
         let mut sum = 0;
         for column in 0..self.columns.len() {
             let count = self.columns[column].len();
@@ -148,28 +150,32 @@ impl Net {
                 let start = self.rank[vertex as usize] as usize;
                 let (top, bottom) = (start.saturating_sub(REACH), (start + REACH).min(count - 1));
                 let (mut saved, mut best) = (0, (0, start));
-                for at in start..bottom {
-                    saved += self.saved(lines, column, at);
-                    self.swap(lines, column, at);
+                let mut place = start;
+                while place < bottom && saved > LOST {
+                    saved += self.saved(lines, column, place);
+                    self.swap(lines, column, place);
+                    place += 1;
                     if saved > best.0 {
-                        best = (saved, at + 1);
+                        best = (saved, place);
                     }
                 }
-                for at in (top..bottom).rev() {
-                    // On the way back to the start nothing is counted: it is known.
-                    if at < start {
-                        saved += self.saved(lines, column, at);
-                    }
-                    self.swap(lines, column, at);
-                    if at == start {
-                        saved = 0;
-                    }
-                    if at < start && saved > best.0 {
-                        best = (saved, at);
+                // Back to the start, which is known, and on to the other side.
+                while place > start {
+                    place -= 1;
+                    self.swap(lines, column, place);
+                }
+                saved = 0;
+                while place > top && saved > LOST {
+                    place -= 1;
+                    saved += self.saved(lines, column, place);
+                    self.swap(lines, column, place);
+                    if saved > best.0 {
+                        best = (saved, place);
                     }
                 }
-                for at in top..best.1 {
-                    self.swap(lines, column, at);
+                while place < best.1 {
+                    self.swap(lines, column, place);
+                    place += 1;
                 }
                 sum += best.0;
             }
