@@ -45,6 +45,9 @@ const CLUSTER_KINDS: [&str; 12] = [
     "ValidatingWebhookConfiguration",
 ];
 
+/// Repeated keys of one document that are told: with more, its text was put together wrongly as a whole.
+const MOST_REPEATED: usize = 200;
+
 /// Reads the objects of a text. Documents that are no objects, and repeated keys, are errors at their place.
 pub fn read_objects(file: &str, text: &str) -> Objects {
     let found = read_documents(file, text);
@@ -53,11 +56,13 @@ pub fn read_objects(file: &str, text: &str) -> Objects {
         errors: found.errors,
     };
     for mut document in found.documents {
-        objects.errors.extend(document.duplicates().map(|node| {
-            let key = node.key().unwrap_or_default();
-            let message = format!("`{key}` stands twice in the same mapping; keep one");
-            error_at(node, Trouble::RepeatedKey, message)
-        }));
+        objects
+            .errors
+            .extend(document.duplicates().take(MOST_REPEATED).map(|node| {
+                let key = node.key().unwrap_or_default();
+                let message = format!("`{key}` stands twice in the same mapping; keep one");
+                error_at(node, Trouble::RepeatedKey, message)
+            }));
         let items = document.open_list();
         let document = Arc::new(document);
         let listed = items.is_some();

@@ -9,13 +9,19 @@ pub(crate) struct Found<'a> {
     rule: &'static Rule,
     object: &'a Object,
     findings: &'a mut Vec<Finding>,
+    /// How many the list may hold.
+    most: usize,
 }
+
+/// Findings of one rule about one object: with more, one of them tells enough.
+const MOST: usize = 200;
 
 impl<'a> Found<'a> {
     pub(crate) fn new(rule: &'static Rule, object: &'a Object, findings: &'a mut Vec<Finding>) -> Self {
         Self {
             rule,
             object,
+            most: findings.len() + MOST,
             findings,
         }
     }
@@ -51,7 +57,15 @@ impl<'a> Found<'a> {
         self.add(place, message.into())
     }
 
+    /// Whether more would not be told.
+    pub(crate) fn is_full(&self) -> bool {
+        self.findings.len() >= self.most
+    }
+
     fn add(&mut self, place: Place, message: String) -> &mut Finding {
+        if self.is_full() {
+            self.findings.pop();
+        }
         self.findings
             .push(Finding::new(self.rule, Some(self.object), place, message));
         self.findings.last_mut().expect("pushed above")

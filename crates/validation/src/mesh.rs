@@ -12,7 +12,7 @@ use std::{
     sync::Arc,
 };
 
-use vigla_config::{Object, Schemas, ServiceEntry, Snapshot, VirtualService};
+use vigla_config::{Gateway, Node, Object, Schemas, Server, ServiceEntry, Snapshot, VirtualService};
 use vigla_model::{Namespace, ObjectRef, Timestamp};
 
 pub(crate) use hosts::{Host, HostInfo, is_subdomain_pattern, is_visible, overlaps};
@@ -20,7 +20,7 @@ pub(crate) use pods::{Pod, meets};
 
 use crate::{
     Evidence,
-    rule::{Kind, NAMESPACE, SERVICE_ENTRY, VIRTUAL_SERVICE},
+    rule::{GATEWAY, Kind, NAMESPACE, SERVICE_ENTRY, VIRTUAL_SERVICE},
 };
 
 /// A mesh as rules see it.
@@ -37,7 +37,11 @@ pub(crate) struct Mesh<'a> {
     replaced: OnceCell<HashMap<&'a ObjectRef, Vec<&'a Arc<Object>>>>,
     entries: OnceCell<hosts::EntryHosts<'a>>,
     schemas: OnceCell<Schemas>,
+    servers: OnceCell<Servers<'a>>,
 }
+
+/// Hosts of Gateways' servers, by port and host (without the namespace before it).
+type Servers<'a> = HashMap<(u16, String), Vec<(Gateway<'a>, Server<'a>, Node<'a>)>>;
 
 /// Namespaces and names of VirtualServices to which others delegate.
 type Delegates = HashSet<(String, String)>;
@@ -70,6 +74,7 @@ impl<'a> Mesh<'a> {
             replaced: OnceCell::new(),
             entries: OnceCell::new(),
             schemas: OnceCell::new(),
+            servers: OnceCell::new(),
         }
     }
 
@@ -153,6 +158,25 @@ impl<'a> Mesh<'a> {
         all.contains(&(namespace.to_owned(), name.to_owned()))
     }
 
+    /// Servers of Gateways for a port and host.
+    pub(crate) fn servers(&self, port: u16, host: &str) -> &[(Gateway<'a>, Server<'a>, Node<'a>)] {
+        let all = self.servers.get_or_init(|| {
+            let mut all = Servers::new();
+            let gateways = self.all(GATEWAY).filter_map(|object| Gateway::of(object));
+            for (gateway, server) in
+                gateways.flat_map(|gateway| gateway.servers().map(move |server| (gateway, server)))
+            {
+                let Some(port) = server.port() else { continue };
+                for node in server.hosts() {
+                    let host = server_host(node.text().unwrap_or_default());
+                    all.entry((port, host)).or_default().push((gateway, server, node));
+                }
+            }
+            all
+        });
+        all.get(&(port, server_host(host))).map_or(&[], Vec::as_slice)
+    }
+
     /// ServiceEntries that have exactly this host.
     pub(crate) fn entries_of(&self, host: &str) -> Vec<ServiceEntry<'a>> {
         self.entry_hosts().named(&host.to_ascii_lowercase())
@@ -164,4 +188,9 @@ impl<'a> Mesh<'a> {
             hosts::EntryHosts::new(entries.filter_map(|object| ServiceEntry::of(object)))
         })
     }
+}
+
+/// The host of a server. `namespace/host` restricts who may bring routes; the listener is the same.
+fn server_host(written: &str) -> String {
+    written.rsplit('/').next().unwrap_or(written).to_ascii_lowercase()
 }

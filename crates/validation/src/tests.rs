@@ -232,6 +232,88 @@ fn the_pages_of_the_findings_are_as_the_rules_are() {
     );
 }
 
+/// Texts of a megabyte that would take long if rules compared everything with everything.
+#[test]
+fn hostile_texts_are_answered_soon_and_with_few_words() {
+    let object = |kind: &str, spec: &str| {
+        format!("apiVersion: networking.istio.io/v1\nkind: {kind}\nmetadata: {{name: a}}\nspec: {spec}\n")
+    };
+    let many = |item: &str, number: usize| vec![item; number].join(", ");
+    let texts = [
+        "[".repeat(1 << 20),
+        "a:\n".repeat(1 << 18),
+        format!(
+            "a: &a [{}]\nb: &b [{}]\nc: [{}]",
+            many("1", 1000),
+            many("*a", 1000),
+            many("*b", 1000)
+        ),
+        format!("kind: x\n{}", "on: yes\n".repeat(1 << 17)),
+        object(
+            "VirtualService",
+            &format!(
+                "{{hosts: [{}], http: [{}]}}",
+                many("a", 20_000),
+                many(
+                    "{match: [{uri: {prefix: /a}}], route: [{destination: {host: b}}]}",
+                    5000
+                )
+            ),
+        ),
+        object(
+            "VirtualService",
+            &format!(
+                "{{hosts: [a], exportTo: [{}], http: [{{route: [{}]}}]}}",
+                many("b", 50_000),
+                many("{destination: {host: c}, weight: 1}", 10_000)
+            ),
+        ),
+        object(
+            "Gateway",
+            &format!(
+                "{{servers: [{}]}}",
+                many(
+                    "{port: {number: 80, name: a, protocol: HTTP}, hosts: [a.b]}",
+                    10_000
+                )
+            ),
+        ),
+        object(
+            "Sidecar",
+            &format!("{{egress: [{{hosts: [{}]}}]}}", many("./a", 50_000)),
+        ),
+        object(
+            "DestinationRule",
+            &format!(
+                "{{host: a, wrong: [{}], b: {{{}}}}}",
+                many("yes", 50_000),
+                many("no: 017", 20_000)
+            ),
+        ),
+        object("Sidecar", "{workloadSelector: {labels: {a: b}}}\n---\n").repeat(5000),
+        "\u{feff}\0\t: [\r\n".repeat(1 << 16),
+    ];
+    for text in texts {
+        let start = std::time::Instant::now();
+        let shown: String = text.chars().take(60).collect();
+        let report = validate(
+            &[Text {
+                file: "-",
+                text: &text,
+            }],
+            MeshSettings::default(),
+            NOW,
+        );
+        assert!(!report.findings.is_empty(), "{shown}");
+        for finding in &report.findings {
+            let place = finding.place.location.as_ref().expect("it is a text");
+            assert!(place.line >= 1 && place.column >= 1);
+        }
+        // Unoptimised and on a machine with other work; what is compared with everything takes minutes.
+        assert!(start.elapsed().as_secs() < 30, "{shown}: {:?}", start.elapsed());
+    }
+}
+
 #[test]
 fn an_annotation_leaves_a_finding_out() {
     let rule = |annotations: &str| {

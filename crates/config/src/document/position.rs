@@ -20,12 +20,18 @@ impl Position {
     /// before it. A byte order mark takes no column.
     pub fn of(text: &str, byte: usize) -> Self {
         let byte = text.floor_char_boundary(byte.min(text.len()));
+        Self::on_line(text, byte, super::count_lines(&text.as_bytes()[..byte]) + 1)
+    }
+
+    /// The same where the line is known: only that line is read.
+    fn on_line(text: &str, byte: usize, number_of_line: u32) -> Self {
+        let byte = text.floor_char_boundary(byte.min(text.len()));
         let before = &text[..byte];
         let line = before.rfind('\n').map_or(0, |newline| newline + 1);
         let start = before[line..].strip_prefix('\u{feff}').unwrap_or(&before[line..]);
         let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
         Self {
-            line: super::count_lines(before.as_bytes()) + 1,
+            line: number_of_line,
             column: number(start.chars().count()) + 1,
             column_utf16: number(start.encode_utf16().count()) + 1,
             byte: number(byte),
@@ -43,18 +49,36 @@ impl Document {
 impl<'a> Node<'a> {
     /// Where the value starts.
     pub fn start(self) -> Position {
-        Position::of(&self.document.text, self.span().start as usize)
+        let span = self.span();
+        Position::on_line(&self.document.text, span.start as usize, span.line)
     }
 
     /// Where it ends.
     pub fn end(self) -> Position {
-        Position::of(&self.document.text, self.span().end as usize)
+        let span = self.span();
+        let lines = super::count_lines(self.source().as_bytes());
+        Position::on_line(&self.document.text, span.end as usize, span.line + lines)
     }
 
     /// Where its key starts, when it stands in a mapping.
     pub fn key_start(self) -> Option<Position> {
         let span = self.key_span()?;
-        Some(Position::of(&self.document.text, span.start as usize))
+        Some(Position::on_line(
+            &self.document.text,
+            span.start as usize,
+            span.line,
+        ))
+    }
+
+    /// Where its key ends.
+    pub fn key_end(self) -> Option<Position> {
+        let span = self.key_span()?;
+        // A key stands on one line.
+        Some(Position::on_line(
+            &self.document.text,
+            span.end as usize,
+            span.line,
+        ))
     }
 
     /// The value after it in the same mapping or sequence.

@@ -30,7 +30,7 @@ pub enum Wrong {
 }
 
 /// Violations of one object that are told.
-const MOST: usize = 1000;
+const MOST: usize = 200;
 
 impl Schema {
     /// What is wrong with an object, in order of the text.
@@ -84,6 +84,9 @@ impl Schema {
         // A null field is as if it were not there: the API server drops it.
         let written = |name: &str| node.get(name).filter(|node| !node.is_null());
         for (name, value) in node.entries() {
+            if found.len() >= MOST {
+                return;
+            }
             match self.child(field, name) {
                 Some(child) if !value.is_null() => self.visit(child, value, found),
                 Some(_) => (),

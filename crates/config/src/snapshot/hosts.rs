@@ -1,6 +1,9 @@
 //! Which VirtualService and DestinationRule are in effect for a host.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use vigla_model::{Fqdn, Labels, Namespace, SubsetName};
 
@@ -24,7 +27,12 @@ impl HostIndex {
     pub(super) fn insert(&mut self, object: &Arc<Object>, hosts: Vec<Fqdn>) {
         let index = self.objects.len();
         self.objects.push(Arc::clone(object));
+        // A host that is written twice is one.
+        let mut seen = HashSet::new();
         for host in hosts {
+            if !seen.insert(host.clone()) {
+                continue;
+            }
             match host.as_str().strip_prefix('*') {
                 Some(suffix) => self.wildcards.push((suffix.to_owned(), index)),
                 None => self.exact.entry(host).or_default().push(index),

@@ -29,11 +29,9 @@ pub(super) fn sharing<'a>(case: &Case<'a>, kind: Kind) -> Option<(Node<'a>, Stri
     let node = selector(case.object)?;
     let mine = labels(node);
     // In the root namespace selectors have no meaning to most of these kinds.
-    let pods = case.mesh.pods(case.namespace());
-    let pod = |theirs: &Labels| {
-        pods.iter()
-            .find(|pod| meets(&mine, &pod.labels) && meets(theirs, &pod.labels))
-    };
+    let pods = case.mesh.pods(case.namespace()).iter();
+    let chosen: Vec<_> = pods.filter(|pod| meets(&mine, &pod.labels)).collect();
+    let pod = |theirs: &Labels| chosen.iter().find(|pod| meets(theirs, &pod.labels));
     let mut first = None;
     let others: Vec<&Object> = case
         .mesh

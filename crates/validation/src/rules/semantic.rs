@@ -39,8 +39,15 @@ enum At {
     Missing(&'static str),
 }
 
+/// Faults of one object that are told.
+const MOST: usize = 200;
+
 impl<'a> Faults<'a> {
     fn add(&mut self, node: Node<'a>, place: At, reason: &'static str, message: String) -> &mut Fault<'a> {
+        // Of hundreds of the same kind the first ones tell enough.
+        if self.list.len() >= MOST {
+            self.list.pop();
+        }
         self.list.push(Fault {
             node,
             place,

@@ -49,6 +49,9 @@ spec:
     check,
 };
 
+/// Rules of one host that are looked at: with more, the first ones tell enough.
+const MOST: usize = 20;
+
 fn check(case: &Case<'_>, found: &mut Found<'_>) {
     let Some(rule) = DestinationRule::of(case.object) else {
         return;
@@ -59,6 +62,7 @@ fn check(case: &Case<'_>, found: &mut Found<'_>) {
         .mesh
         .destination_rules_named(rule.namespace(), &fqdn)
         .filter(|other| other.workload_selector() == rule.workload_selector())
+        .take(MOST)
         .collect();
     let others = || {
         same.iter()

@@ -58,6 +58,9 @@ spec:
     check,
 };
 
+/// Servers for one host and port that are looked at: with more, the first ones tell enough.
+const MOST: usize = 50;
+
 /// What decides whether two servers meet: pods, port, address.
 type Where = (Labels, Option<u16>, String);
 
@@ -81,20 +84,12 @@ fn check(case: &Case<'_>, found: &mut Found<'_>) {
         }
         for host in server.hosts() {
             let Some(written) = host.text() else { continue };
-            let others = case.mesh.gateways().flat_map(|other| {
-                let servers = other
-                    .servers()
-                    .filter(move |candidate| candidate.node() != server.node());
-                servers.map(move |candidate| (other, candidate))
-            });
-            let meeting = others
-                .filter(|(other, candidate)| place_of(*other, *candidate) == place)
-                .find_map(|(other, candidate)| {
-                    let same = candidate
-                        .hosts()
-                        .find(|theirs| theirs.text().is_some_and(|text| same_host(text, written)))?;
-                    Some((other, same))
-                });
+            let beside = case.mesh.servers(place.1.unwrap_or_default(), written).iter();
+            let meeting = beside
+                .take(MOST)
+                .filter(|(_, candidate, _)| candidate.node() != server.node())
+                .find(|(other, candidate, _)| place_of(*other, *candidate) == place)
+                .map(|(other, _, theirs)| (other, *theirs));
             if let Some((other, theirs)) = meeting {
                 let port = place.1.unwrap_or_default();
                 let message = format!(
@@ -107,10 +102,4 @@ fn check(case: &Case<'_>, found: &mut Found<'_>) {
             }
         }
     }
-}
-
-/// `namespace/host` restricts who may bring routes; the listener is the same.
-fn same_host(left: &str, right: &str) -> bool {
-    let host = |text: &str| text.rsplit('/').next().unwrap_or(text).to_ascii_lowercase();
-    host(left) == host(right)
 }

@@ -1,6 +1,6 @@
 //! Sidecar.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use vigla_config::Node;
 
@@ -77,7 +77,8 @@ fn check_egress_hosts<'a>(listener: Node<'a>, faults: &mut Faults<'a>) {
             "an `egress` needs `hosts`, such as `./*`",
         );
     }
-    for (index, &node) in hosts.iter().enumerate() {
+    let mut seen = HashSet::new();
+    for &node in &hosts {
         let Some(written) = node.text() else { continue };
         let Some((namespace, host)) = written.split_once('/') else {
             let fix = crate::Fix::verbatim(format!("write `*/{written}`"), node, &format!("'*/{written}'"));
@@ -98,7 +99,7 @@ fn check_egress_hosts<'a>(listener: Node<'a>, faults: &mut Faults<'a>) {
             );
         } else if !is_wildcard_domain(host) {
             faults.at(node, "egress-host", format!("`{host}` is no host"));
-        } else if hosts[..index].iter().any(|other| other.text() == Some(written)) {
+        } else if !seen.insert(written) {
             faults
                 .at(node, "egress-twice", format!("`{written}` stands there twice"))
                 .warning()

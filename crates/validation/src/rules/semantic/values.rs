@@ -1,6 +1,6 @@
 //! Values that several kinds have: hosts, durations, percentages, names.
 
-use std::net::IpAddr;
+use std::{collections::HashSet, net::IpAddr};
 
 use vigla_config::Node;
 
@@ -127,7 +127,8 @@ pub(super) fn check_port<'a>(parent: Node<'a>, key: &str, faults: &mut Faults<'a
 /// `exportTo`: `.`, `*`, `~` or names of namespaces; `*` beside others says too much.
 pub(super) fn check_export_to<'a>(spec: Node<'a>, none_allowed: bool, faults: &mut Faults<'a>) {
     let entries: Vec<Node<'a>> = crate::case::items(Some(spec), "exportTo").collect();
-    for (index, &node) in entries.iter().enumerate() {
+    let mut seen = HashSet::new();
+    for &node in &entries {
         let Some(text) = node.text() else { continue };
         let known = matches!(text, "." | "*") || (text == "~" && none_allowed) || is_label(text);
         if !known {
@@ -136,7 +137,7 @@ pub(super) fn check_export_to<'a>(spec: Node<'a>, none_allowed: bool, faults: &m
                 "export-to",
                 format!("`{text}` is no namespace, nor `.` or `*`"),
             );
-        } else if entries[..index].iter().any(|other| other.text() == Some(text)) {
+        } else if !seen.insert(text) {
             faults
                 .at(node, "export-to", format!("`{text}` stands there twice"))
                 .fix(crate::Fix::remove("remove the second one", node));

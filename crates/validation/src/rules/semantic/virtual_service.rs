@@ -1,5 +1,7 @@
 //! VirtualService as a whole; single `http` rules are next door.
 
+use std::collections::HashSet;
+
 use vigla_config::Node;
 
 use super::{Faults, http, values::*};
@@ -24,7 +26,8 @@ pub(super) fn check<'a>(case: &Case<'a>, spec: Node<'a>, faults: &mut Faults<'a>
             }
         }
     }
-    for (index, &node) in hosts.iter().enumerate() {
+    let mut seen = HashSet::new();
+    for &node in &hosts {
         let Some(host) = node.text() else { continue };
         if !is_wildcard_domain(host) && !is_address(host) {
             faults.at(
@@ -41,11 +44,7 @@ pub(super) fn check<'a>(case: &Case<'a>, spec: Node<'a>, faults: &mut Faults<'a>
                 "`*` may not be a host of a VirtualService for sidecars",
             );
         }
-        let resolve = |node: &Node<'_>| node.text().map(|host| case.mesh.resolve(host, case.namespace()));
-        if hosts[..index]
-            .iter()
-            .any(|other| resolve(other) == resolve(&node))
-        {
+        if !seen.insert(case.mesh.resolve(host, case.namespace())) {
             faults
                 .at(node, "host-twice", format!("`{host}` stands there twice"))
                 .fix(crate::Fix::remove("remove the second one", node));

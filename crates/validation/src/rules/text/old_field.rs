@@ -42,6 +42,9 @@ fn check(case: &Case<'_>, found: &mut Found<'_>) {
     let Some(spec) = case.spec() else { return };
     let mut open = vec![spec];
     while let Some(node) = open.pop() {
+        if found.is_full() {
+            return;
+        }
         for (key, value) in node.entries() {
             let parent = node.key().unwrap_or_default();
             let row = OLD.iter().find(|(kind, holder, old, _)| {

@@ -1,5 +1,7 @@
 //! `VG1011`: a route has the same destination twice.
 
+use std::collections::HashMap;
+
 use vigla_config::{Destination, VirtualService};
 
 use crate::rule::prelude::*;
@@ -54,10 +56,9 @@ fn check(case: &Case<'_>, found: &mut Found<'_>) {
     for routes in super::routes(rule) {
         let destinations: Vec<Destination<'_>> =
             routes.iter().filter_map(|route| route.destination()).collect();
-        for (index, destination) in destinations.iter().enumerate() {
-            let before = destinations[..index]
-                .iter()
-                .find(|before| key(**before) == key(*destination));
+        let mut seen: HashMap<_, Destination<'_>> = HashMap::new();
+        for destination in destinations {
+            let before = seen.insert(key(destination), destination);
             if let Some(before) = before {
                 let host = destination.host().unwrap_or_default();
                 found

@@ -63,6 +63,7 @@ fn check(case: &Case<'_>, found: &mut Found<'_>) {
             .mesh
             .virtual_services_named(&host)
             .filter(|other| other.is_for_mesh() && overlap(&visible, &viewers(*other)))
+            .take(MOST)
             .collect();
         let is_other = |other: &&VirtualService<'_>| !std::ptr::eq(other.object(), rule.object());
         let Some(other) = same.iter().find(is_other) else {
@@ -95,6 +96,9 @@ fn check(case: &Case<'_>, found: &mut Found<'_>) {
         }
     }
 }
+
+/// VirtualServices of one host that are looked at: with more, the first ones tell enough.
+const MOST: usize = 20;
 
 /// Namespaces whose proxies see a VirtualService; `None`: all.
 fn viewers<'a>(rule: VirtualService<'a>) -> Option<BTreeSet<&'a str>> {
