@@ -78,6 +78,8 @@ pub(crate) fn finest(windows: &[TrafficWindow], mesh: &dyn Identities) -> Drawin
             vague.push((row, source, target));
         }
     }
+    // Those that know least come last, whatever order a source's answers came in: they go by what the others drew.
+    vague.sort_by_key(|((_, row), ..)| (row.key.refused, row.key.service.is_none()));
     for (row, source, target) in vague {
         draft.count_vague(row, source, &target);
     }

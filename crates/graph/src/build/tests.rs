@@ -110,10 +110,11 @@ fn refused_connections_count_with_what_they_would_have_carried() {
     let refused = row(Destination, "", "reviews-v1", 0.5)
         .called_by_address("10.0.0.9")
         .refused();
-    let view = view([before, refused.with(|key| key.service = None)]);
+    let view = view([refused.with(|key| key.service = None), before]);
     assert_eq!(
         outline(&view),
-        ["unknown legacy? -> workload reviews-v1 http: 1 (source -, destination 1) refused 0.5"]
+        ["unknown legacy? -> workload reviews-v1 http: 1 (source -, destination 1) refused 0.5"],
+        "though the refusal came first"
     );
     assert_eq!(only_edge(&view).health.state, HealthState::Failing);
 }
