@@ -142,3 +142,58 @@ fn credentials(mesh: &Snapshot, instance: &Instance, plan: &Plan) -> Vec<(Arc<st
 pub(crate) fn tell(error: &BuildError, proxy: &ProxyIdentity) {
     warn!(namespace = %proxy.namespace, instance = %proxy.instance, %error, "a proxy gets no config");
 }
+
+#[cfg(test)]
+mod tests {
+    use vigla_testing::Mesh;
+
+    use super::*;
+
+    #[test]
+    fn only_who_names_a_credential_is_sent_it() {
+        let yaml = "
+apiVersion: v1
+kind: Secret
+metadata: {name: shop, namespace: istio-system}
+stringData: {tls.crt: chain, tls.key: key, ca.crt: roots}
+---
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: edge, namespace: istio-system}
+spec:
+  selector: {istio: ingressgateway}
+  servers:
+  - port: {number: 443, name: https, protocol: HTTPS}
+    tls: {mode: MUTUAL, credentialName: shop}
+    hosts: [shop.example]
+";
+        let mesh = Mesh::bookinfo().with_yaml(yaml).snapshot();
+        let now = Timestamp(1_790_000_000_000);
+        let authority = Arc::new(Authority::create("cluster.local", now).unwrap());
+        let mut workshop = Workshop::new(authority, Arc::new(|_| None), Settings::default());
+        let mut secrets = |namespace: &str, instance: &str| {
+            let proxy = ProxyIdentity {
+                namespace: namespace.into(),
+                instance: instance.into(),
+            };
+            let target = workshop
+                .build(1, &mesh, &proxy, ProxyProgram::Vigla, now)
+                .unwrap();
+            let secrets = target.resources.of(ResourceKind::Secret);
+            secrets
+                .iter()
+                .map(|secret| secret.name.to_string())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(
+            secrets("istio-system", "istio-ingressgateway-0"),
+            [
+                "ROOTCA",
+                "default",
+                "kubernetes://shop",
+                "kubernetes://shop-cacert"
+            ]
+        );
+        assert_eq!(secrets("bookinfo", "productpage-v1-0"), ["ROOTCA", "default"]);
+    }
+}
