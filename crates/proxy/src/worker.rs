@@ -36,6 +36,9 @@ const HOUSEKEEPING: Duration = Duration::from_secs(1);
 /// Sockets of listeners, by address: a listener with another name takes over where one was before.
 pub(crate) type Sockets = HashMap<SocketAddr, Arc<StdListener>>;
 
+/// Names that one worker looks up at a time: each takes a thread while it lasts, and the others wait.
+const LOOK_UPS: usize = 4;
+
 /// What a worker is asked to do.
 pub(crate) enum Command {
     /// Take a config; `sockets` has one for each listener.
@@ -80,6 +83,7 @@ pub(crate) fn start(
     let (commands, queue) = mpsc::channel(QUEUE);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
+        .max_blocking_threads(LOOK_UPS)
         .build()?;
     std::thread::Builder::new()
         .name(format!("worker-{number}"))
