@@ -19,6 +19,7 @@ use crate::{
     authorization::{self, Place},
     cluster,
     context::Context,
+    rate_limit::{self, Side},
     route::{self, Scene},
     table::{Table, with_port},
 };
@@ -99,6 +100,7 @@ fn plain(context: &mut Context<'_, '_>, port: u16, target: u16, served: &[Served
         matches: ChainMatch::default(),
         tls: None,
         authorization: authorize(context, target, true),
+        rate_limit: rate_limit::build(context, Side::Gateway, port),
         network: http(context, name, port, target, served),
         origin: Some(served[0].origin()),
     }

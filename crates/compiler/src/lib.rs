@@ -11,6 +11,7 @@ mod names;
 mod outline;
 mod parts;
 mod policy;
+mod rate_limit;
 mod route;
 mod sidecar;
 mod table;

@@ -86,6 +86,18 @@ fn write_chain(out: &mut String, chain: &FilterChain) -> fmt::Result {
         Network::Http(RouteSource::Inline(table)) => write!(out, " -> own routes {}", table.name)?,
     }
     writeln!(out, "{}", from(chain.origin.as_ref()))?;
+    if let Some(limit) = &chain.rate_limit {
+        let share = f64::from(limit.enforced) / 10_000.0;
+        writeln!(
+            out,
+            "    at most {} requests, {} more each {:?}, else {} for {share} %{}",
+            limit.max_tokens,
+            limit.tokens_per_fill,
+            limit.fill_interval,
+            limit.status,
+            from(limit.origin.as_ref())
+        )?;
+    }
     match &chain.authorization {
         Some(authorization) => policy::write_authorization(out, authorization),
         None => Ok(()),

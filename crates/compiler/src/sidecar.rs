@@ -15,7 +15,9 @@ use crate::{
     authorization::{self, Place},
     cluster,
     context::Context,
-    names, table, tcp,
+    names,
+    rate_limit::{self, Side},
+    table, tcp,
 };
 
 pub(crate) fn build(context: &mut Context<'_, '_>, capture: &Capture) {
@@ -110,11 +112,16 @@ fn add_outbound(
     network: Network,
     origin: Option<Origin>,
 ) {
+    let rate_limit = match network {
+        Network::Http(_) => rate_limit::build(context, Side::Outbound, address.port()),
+        Network::Tcp { .. } => None,
+    };
     let chain = FilterChain {
         name: "plaintext".into(),
         matches: ChainMatch::default(),
         tls: None,
         authorization: None,
+        rate_limit,
         network,
         origin: None,
     };
@@ -208,6 +215,10 @@ fn inbound_chains(context: &mut Context<'_, '_>, port: u16, network: &Network) -
         is_http: matches!(network, Network::Http(_)),
     };
     let authorization = authorization::build(context, place);
+    let rate_limit = match network {
+        Network::Http(_) => rate_limit::build(context, Side::Inbound, port),
+        Network::Tcp { .. } => None,
+    };
     let policy = context
         .mesh
         .peer_authentication(&instance.namespace, &instance.labels, port);
@@ -222,6 +233,7 @@ fn inbound_chains(context: &mut Context<'_, '_>, port: u16, network: &Network) -
             client_roots: Some(ROOTS_SECRET.into()),
         }),
         authorization: authorization.clone(),
+        rate_limit: rate_limit.clone(),
         network: network.clone(),
         origin: policy.origin.clone(),
     };

@@ -27,10 +27,11 @@ pub use snapshot::{
 };
 pub use view::{
     AuthorizationPolicy, AuthorizationRule, ClientTls, ConnectionPoolSettings, ConsistentHash, CorsPolicy,
-    Destination, DestinationRule, DirectResponse, EntryEndpoint, Fault, FaultAbort, FaultDelay, Gateway,
-    HashCookie, HeaderOperations, Headers, HttpMatch, HttpRule, KeyPair, LoadBalancer, Mirror, MtlsMode,
-    NamespaceObject, OutboundMode, OutlierDetection, PeerAuthentication, Percent, Redirect, Resolution,
-    Retries, Rewrite, RewriteRegex, SecretObject, Server, ServerTls, ServiceAccount, ServiceEntry, Sidecar,
-    StringMatch, Subset, TcpRule, Telemetry, TlsMode, TrafficPolicy, VirtualService, WeightedDestination,
+    Destination, DestinationRule, DirectResponse, EntryEndpoint, EnvoyFilter, EnvoyPatch, Fault, FaultAbort,
+    FaultDelay, Gateway, HashCookie, HeaderOperations, Headers, HttpMatch, HttpRule, KeyPair, LoadBalancer,
+    LocalRateLimit, Mirror, MtlsMode, NamespaceObject, OutboundMode, OutlierDetection, PeerAuthentication,
+    Percent, Redirect, Resolution, Retries, Rewrite, RewriteRegex, SecretObject, Server, ServerTls,
+    ServiceAccount, ServiceEntry, Sidecar, StringMatch, Subset, TcpRule, Telemetry, TlsMode, TrafficPolicy,
+    VirtualService, WeightedDestination,
 };
 pub use workload::{ContainerPort, Workload, app_of, version_of};

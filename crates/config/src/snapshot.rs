@@ -26,8 +26,8 @@ pub use outbound::EffectiveOutbound;
 pub use policies::EffectiveMtls;
 
 use crate::{
-    AuthorizationPolicy, DestinationRule, Gateway, Instance, MeshSettings, Object, PeerAuthentication,
-    Service, Sidecar, Telemetry, VirtualService, Workload,
+    AuthorizationPolicy, DestinationRule, EnvoyFilter, Gateway, Instance, MeshSettings, Object,
+    PeerAuthentication, Service, Sidecar, Telemetry, VirtualService, Workload,
 };
 
 /// Index of everything that one revision of the mesh's config says.
@@ -55,6 +55,7 @@ pub struct Snapshot {
     telemetries: BTreeMap<Namespace, Vec<Arc<Object>>>,
     peer_authentications: BTreeMap<Namespace, Vec<Arc<Object>>>,
     sidecars: BTreeMap<Namespace, Vec<Arc<Object>>>,
+    envoy_filters: BTreeMap<Namespace, Vec<Arc<Object>>>,
     outbound_of_mesh: Option<EffectiveOutbound>,
 }
 
@@ -194,6 +195,9 @@ impl Snapshot {
                 list.push(Arc::clone(object));
             } else if Sidecar::of(object).is_some() {
                 let list = self.sidecars.entry(object.namespace().clone()).or_default();
+                list.push(Arc::clone(object));
+            } else if EnvoyFilter::of(object).is_some() {
+                let list = self.envoy_filters.entry(object.namespace().clone()).or_default();
                 list.push(Arc::clone(object));
             } else if let Some(found) = outbound::of_mesh_config(object, &self.settings.root_namespace) {
                 self.outbound_of_mesh = Some(found);

@@ -6,6 +6,7 @@ mod connection_pool;
 mod core;
 mod cors_policy;
 mod destination_rule;
+mod envoy_filter;
 mod gateway;
 mod http_action;
 mod http_rule;
@@ -24,6 +25,7 @@ pub use authorization_policy::{AuthorizationPolicy, AuthorizationRule};
 pub use connection_pool::{ClientTls, ConnectionPoolSettings, OutlierDetection};
 pub use cors_policy::CorsPolicy;
 pub use destination_rule::{DestinationRule, Subset, TlsMode, TrafficPolicy};
+pub use envoy_filter::{EnvoyFilter, EnvoyPatch, LocalRateLimit};
 pub use gateway::{Gateway, Server, ServerTls};
 pub use http_action::{
     DirectResponse, Fault, FaultAbort, FaultDelay, HeaderOperations, Headers, Percent, Redirect, Retries,

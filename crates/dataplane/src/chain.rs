@@ -75,6 +75,7 @@ mod tests {
             },
             tls: None,
             authorization: None,
+            rate_limit: None,
             network: Network::tcp("c".into()),
             origin: None,
         }

@@ -5,6 +5,7 @@
 
 mod authorize;
 mod balance;
+mod bucket;
 mod chain;
 mod cors;
 mod decide;
@@ -23,6 +24,7 @@ pub use authorize::{
     AuthorizationObserver, ConnectionFacts, DENIED_BODY, Verdict, authorize, authorize_connection,
 };
 pub use balance::{Candidate, Lot};
+pub use bucket::TokenBucket;
 pub use chain::{FirstBytes, find_chain};
 pub use cors::{CorsVerdict, judge_cors};
 pub use decide::{Decision, Matched, Mismatch, NoObserver, Observer, decide, pick_tcp};

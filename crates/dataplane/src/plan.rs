@@ -6,6 +6,7 @@ mod cluster;
 mod extra;
 mod listener;
 mod matching;
+mod rate_limit;
 mod route;
 
 use std::{
@@ -19,6 +20,7 @@ pub use cluster::*;
 pub use extra::*;
 pub use listener::*;
 pub use matching::*;
+pub use rate_limit::*;
 pub use route::*;
 
 /// Everything that one proxy is to do. Parts are shared (`Arc`), so plans of one class cost pointers.

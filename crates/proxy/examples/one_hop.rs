@@ -102,6 +102,7 @@ fn plan(listen: SocketAddr, upstream: SocketAddr) -> Plan {
             matches: ChainMatch::default(),
             tls: None,
             authorization: None,
+            rate_limit: None,
             network: Network::Http(RouteSource::Inline(Arc::new(table))),
             origin: None,
         }],

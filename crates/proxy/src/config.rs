@@ -21,6 +21,7 @@ use vigla_model::Protocol;
 use vigla_xds::Secret;
 
 use crate::{
+    limit::Limiter,
     resolve::Resolved,
     upstream::{Breaker, Outliers},
 };
@@ -55,6 +56,7 @@ pub(crate) struct ChainConfig {
     pub(crate) tls: Option<TlsAcceptor>,
     /// The routes that stand in the listener.
     pub(crate) inline: Option<Arc<Router>>,
+    pub(crate) limiter: Option<Arc<Limiter>>,
 }
 
 /// A cluster with its endpoints.
@@ -176,7 +178,8 @@ impl Config {
             let unchanged = kept
                 .filter(|kept| same_secrets && same(&kept.listener, listener))
                 .cloned();
-            match unchanged.map_or_else(|| build_listener(listener, &keys).map(Arc::new), Ok) {
+            let build = || build_listener(listener, &keys, kept.map(|kept| &**kept)).map(Arc::new);
+            match unchanged.map_or_else(build, Ok) {
                 Ok(built) => drop(listeners.insert(name.clone(), built)),
                 Err(problem) => {
                     problems.push(format!("listener `{name}`: {problem}"));
@@ -202,7 +205,20 @@ fn same<T: PartialEq>(a: &Arc<T>, b: &Arc<T>) -> bool {
     Arc::ptr_eq(a, b) || a == b
 }
 
-fn build_listener(listener: &Arc<Listener>, keys: &Keys) -> Result<ListenerConfig, String> {
+fn build_listener(
+    listener: &Arc<Listener>,
+    keys: &Keys,
+    kept: Option<&ListenerConfig>,
+) -> Result<ListenerConfig, String> {
+    let limiter_of = |name: &str| {
+        let kept = kept?;
+        let at = kept
+            .listener
+            .chains
+            .iter()
+            .position(|chain| *chain.name == *name)?;
+        kept.chains[at].limiter.as_ref()
+    };
     let chains: Vec<_> = listener
         .chains
         .iter()
@@ -216,7 +232,9 @@ fn build_listener(listener: &Arc<Listener>, keys: &Keys) -> Result<ListenerConfi
                 Network::Http(RouteSource::Inline(table)) => Some(Arc::new(Router::new(table.clone()))),
                 Network::Http(RouteSource::Named(_)) | Network::Tcp { .. } => None,
             };
-            Ok(ChainConfig { tls, inline })
+            let limit = chain.rate_limit.as_ref();
+            let limiter = limit.map(|limit| Limiter::new(limit, limiter_of(&chain.name)));
+            Ok(ChainConfig { tls, inline, limiter })
         })
         .collect::<Result<_, String>>()?;
     let matches = || listener.chains.iter().map(|chain| &chain.matches);

@@ -14,6 +14,7 @@ mod executor;
 mod hello;
 mod http;
 mod interner;
+mod limit;
 mod listener;
 mod metrics;
 pub mod process;

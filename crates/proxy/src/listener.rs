@@ -29,6 +29,7 @@ use crate::{
     downstream::Downstream,
     hello,
     http::{HeadWatch, Version, serve},
+    limit::Limiter,
     metrics::{Metrics, Peer, RefusedKey},
     tcp,
     worker::Worker,
@@ -54,6 +55,7 @@ pub(crate) struct Chain {
     tls: RefCell<Option<TlsAcceptor>>,
     inline: RefCell<Option<Rc<Table>>>,
     tracing: RefCell<Option<Rc<Tracing>>>,
+    limiter: RefCell<Option<Arc<Limiter>>>,
     is_drained: Cell<bool>,
     drain: Notify,
 }
@@ -105,6 +107,11 @@ impl Chain {
     /// Whether and where spans are made.
     pub(crate) fn tracing(&self) -> Option<Rc<Tracing>> {
         self.tracing.borrow().clone()
+    }
+
+    /// How many requests it takes.
+    pub(crate) fn limiter(&self) -> Option<Arc<Limiter>> {
+        self.limiter.borrow().clone()
     }
 
     /// Who may call.
@@ -174,6 +181,7 @@ impl ListenerState {
                     *chain.tls.borrow_mut() = prepared.tls.clone();
                     *chain.inline.borrow_mut() = inline;
                     *chain.tracing.borrow_mut() = tracing.clone();
+                    chain.limiter.borrow_mut().clone_from(&prepared.limiter);
                     chain
                 }
                 None => Rc::new(Chain {
@@ -181,6 +189,7 @@ impl ListenerState {
                     tls: RefCell::new(prepared.tls.clone()),
                     inline: RefCell::new(inline),
                     tracing: RefCell::new(tracing.clone()),
+                    limiter: RefCell::new(prepared.limiter.clone()),
                     is_drained: Cell::new(false),
                     drain: Notify::new(),
                 }),

@@ -14,6 +14,7 @@ pub(crate) mod matches;
 pub(crate) mod metadata;
 pub(crate) mod network;
 pub(crate) mod passthrough;
+pub(crate) mod rate_limit;
 pub(crate) mod rbac;
 pub(crate) mod route;
 pub(crate) mod secret;

@@ -252,6 +252,7 @@ fn chain(name: &str, tls: Option<bool>, mutual: bool, network: Network) -> Filte
             client_roots: mutual.then(|| ROOTS_SECRET.into()),
         }),
         authorization: None,
+        rate_limit: None,
         network,
         origin: origin("PeerAuthentication", "spec.mtls", Some(3)),
     }
@@ -472,6 +473,19 @@ pub(crate) fn plan(base: u16) -> Plan {
     weighted_tcp.authorization = authorization(false);
     let mut guarded = chain("tls", Some(true), true, inline());
     guarded.authorization = authorization(true);
+    guarded.rate_limit = Some(Arc::new(RateLimit {
+        max_tokens: 100,
+        tokens_per_fill: 10,
+        fill_interval: Duration::from_millis(250),
+        enforced: 500_000,
+        status: 429,
+        response_headers: vec![("x-limited".into(), "yes".into())],
+        origin: origin(
+            "EnvoyFilter",
+            "spec.configPatches[0].patch.value.typed_config",
+            Some(7),
+        ),
+    }));
     let mut sni = chain("sni", Some(true), false, tcp());
     sni.matches.server_names = vec!["a.example".into(), "*.b.example".into()];
     let named = |name: &str| Network::Http(RouteSource::Named(name.into()));

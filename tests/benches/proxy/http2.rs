@@ -36,6 +36,7 @@ struct Frame {
     kind: u8,
     flags: u8,
     stream: u32,
+    length: u32,
 }
 
 impl Wire {
@@ -80,6 +81,7 @@ impl Wire {
                 kind: head[3],
                 flags: head[4],
                 stream,
+                length,
             };
             self.at += 9;
             self.fill(length as usize)?;
@@ -142,6 +144,7 @@ pub(crate) fn ask(
     address: SocketAddr,
     host: &str,
     streams: u32,
+    body_bytes: u32,
     mut goes_on: impl FnMut() -> bool,
     mut done: impl FnMut(),
 ) -> io::Result<()> {
@@ -155,13 +158,18 @@ pub(crate) fn ask(
     }
     wire.stream.write_all(&first)?;
     let mut next = 2 * streams + 1;
+    // What has come of each answer that is under way.
+    let mut bodies = std::collections::HashMap::new();
     while goes_on() && next < MAX_STREAMS {
         let frame = wire.next()?;
-        // The head of a good answer is followed by its body.
-        if frame.kind == HEADERS && frame.flags & END_STREAM != 0 {
-            return Err(io::Error::other(format!("stream {} was refused", frame.stream)));
+        if frame.kind == DATA {
+            *bodies.entry(frame.stream).or_insert(0) += frame.length;
         }
         if frame.flags & END_STREAM != 0 {
+            // Only a good answer has the whole body.
+            if bodies.remove(&frame.stream) != Some(body_bytes) {
+                return Err(io::Error::other(format!("stream {} was refused", frame.stream)));
+            }
             done();
             wire.send(HEADERS, END_STREAM | END_HEADERS, next, &block)?;
             next += 2;

@@ -56,6 +56,7 @@ impl Load {
                             address,
                             &host,
                             streams,
+                            u32::try_from(crate::BODY_BYTES).unwrap_or(u32::MAX),
                             || !shared.stop.load(Ordering::Relaxed),
                             || {
                                 shared.done.fetch_add(1, Ordering::Relaxed);

@@ -7,7 +7,11 @@ use vigla_dataplane::{ChainMatch, FilterChain, Network, TcpCluster};
 use vigla_model::Origin;
 
 use super::{Kind, Served, authorize, http, narrower};
-use crate::{context::Context, tcp};
+use crate::{
+    context::Context,
+    rate_limit::{self, Side},
+    tcp,
+};
 
 /// One chain for each server that ends TLS, and for each rule by which TLS goes on.
 pub(super) fn chains(context: &mut Context<'_, '_>, target: u16, servers: &[Served<'_>]) -> Vec<FilterChain> {
@@ -49,6 +53,10 @@ pub(super) fn chains(context: &mut Context<'_, '_>, target: u16, servers: &[Serv
                     },
                     tls: Some(tls.clone()),
                     authorization: authorize(context, target, *is_http),
+                    rate_limit: match is_http {
+                        true => rate_limit::build(context, Side::Gateway, served.port),
+                        false => None,
+                    },
                     network,
                     origin: Some(served.origin()),
                 });
@@ -105,6 +113,7 @@ fn passthrough(
                 },
                 tls: None,
                 authorization: authorize(context, target, false),
+                rate_limit: None,
                 network: Network::Tcp { clusters },
                 origin: Some(origin),
             });
@@ -124,6 +133,7 @@ pub(super) fn plain_bytes(
         matches: ChainMatch::default(),
         tls: None,
         authorization: authorize(context, target, false),
+        rate_limit: None,
         network: Network::Tcp { clusters },
         origin: Some(origin),
     });

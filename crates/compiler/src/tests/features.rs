@@ -121,3 +121,49 @@ spec:
         ]
     ));
 }
+
+#[test]
+fn a_patch_of_envoys_config_that_limits_requests_is_understood_and_others_are_told() {
+    let filter = "
+apiVersion: networking.istio.io/v1alpha3
+kind: EnvoyFilter
+metadata: {name: limit, namespace: bookinfo}
+spec:
+  workloadSelector: {labels: {app: reviews}}
+  configPatches:
+  - applyTo: HTTP_FILTER
+    match: {context: SIDECAR_INBOUND}
+    patch:
+      operation: INSERT_BEFORE
+      value:
+        name: envoy.filters.http.local_ratelimit
+        typed_config:
+          '@type': type.googleapis.com/udpa.type.v1.TypedStruct
+          type_url: type.googleapis.com/envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit
+          value:
+            stat_prefix: http_local_rate_limiter
+            token_bucket: {max_tokens: 4, tokens_per_fill: 2, fill_interval: 60s}
+            filter_enabled: {runtime_key: a, default_value: {numerator: 100, denominator: HUNDRED}}
+            filter_enforced: {runtime_key: b, default_value: {numerator: 50, denominator: HUNDRED}}
+            response_headers_to_add: [{append: false, header: {key: X-Limited, value: 'true'}}]
+  - applyTo: CLUSTER
+    patch: {operation: MERGE, value: {}}
+";
+    insta::assert_snapshot!(part(filter, "reviews-v1-0", &["listener"]), @r"
+    listener inbound|9080 127.64.5.1:9080 # Service bookinfo/reviews spec.ports[0] (bookinfo.yaml:90:5)
+      tls (default, ROOTCA) -> own routes inbound|9080||
+        at most 4 requests, 2 more each 60s, else 429 for 50 % # EnvoyFilter bookinfo/limit spec.configPatches[0].patch.value.typed_config.value (test.yaml:18:13)
+      plaintext -> own routes inbound|9080||
+        at most 4 requests, 2 more each 60s, else 429 for 50 % # EnvoyFilter bookinfo/limit spec.configPatches[0].patch.value.typed_config.value (test.yaml:18:13)
+    listener outbound|80 127.64.5.3:80
+      plaintext -> routes 80
+    listener outbound|9080 127.64.5.3:9080
+      plaintext -> routes 9080
+    ! spec.configPatches[1] test.yaml:23:5: only patches that add a local rate limit are applied; this one has no effect
+    ");
+    insta::assert_snapshot!(part(filter, "ratings-v1-0", &["listener inbound"]), @r"
+    listener inbound|9080 127.64.4.1:9080 # Service bookinfo/ratings spec.ports[0] (bookinfo.yaml:159:5)
+      tls (default, ROOTCA) -> own routes inbound|9080||
+      plaintext -> own routes inbound|9080||
+    ");
+}

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use vigla_model::{Labels, Namespace, Origin};
 
 use super::Snapshot;
-use crate::{AuthorizationPolicy, Gateway, MtlsMode, Object, PeerAuthentication, Telemetry, view::meets};
+use crate::{
+    AuthorizationPolicy, EnvoyFilter, Gateway, MtlsMode, Object, PeerAuthentication, Telemetry, view::meets,
+};
 
 /// What a workload takes from callers on a port, and who says so.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,6 +83,24 @@ impl Snapshot {
             .flatten()
             .filter_map(|object| AuthorizationPolicy::of(object))
             .filter(|policy| policy.selector().is_none_or(|selector| meets(&selector, labels)))
+            .collect()
+    }
+
+    /// The EnvoyFilters for pods of a namespace with these labels: the mesh's (root namespace) first, each namespace's in
+    /// Istio's order. A selector counts in both.
+    pub fn envoy_filters(&self, namespace: &Namespace, labels: &Labels) -> Vec<EnvoyFilter<'_>> {
+        let root = &self.settings.root_namespace;
+        let own = (namespace != root).then_some(namespace);
+        let lists = std::iter::once(root)
+            .chain(own)
+            .filter_map(|namespace| self.envoy_filters.get(namespace));
+        lists
+            .flatten()
+            .filter_map(|object| EnvoyFilter::of(object))
+            .filter(|filter| {
+                let selector = filter.workload_selector();
+                selector.is_none_or(|selector| meets(&selector, labels))
+            })
             .collect()
     }
 

@@ -4,7 +4,7 @@ use std::{net::SocketAddr, sync::Arc};
 
 use vigla_model::{Fqdn, Origin, PeerIdentity, Reporter};
 
-use super::{Authorization, RouteSource};
+use super::{Authorization, RateLimit, RouteSource};
 
 /// One listening socket.
 #[derive(Debug, Clone, PartialEq)]
@@ -84,6 +84,8 @@ pub struct FilterChain {
     /// Who may call, and what; `None`: everybody, everything. HTTP chains ask for each request, TCP chains when the
     /// connection opens.
     pub authorization: Option<Arc<Authorization>>,
+    /// How many requests it takes; `None`: any number. Always `None` without HTTP.
+    pub rate_limit: Option<Arc<RateLimit>>,
     /// What reads the bytes.
     pub network: Network,
     /// The object that decided the chain: a PeerAuthentication, a Gateway server; `None` for a default.

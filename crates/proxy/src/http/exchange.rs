@@ -11,15 +11,16 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request, Response, Uri, Version, header, request, uri::PathAndQuery};
 use hyper::body::{Body, Incoming};
 use vigla_dataplane::{
-    CorsVerdict, DENIED_BODY, Decision, Direction, Forward, Hashed, Matched, NoObserver, RequestHead,
-    RouteAction, Tracing, authorize, decide, hash_request, judge_cors, redirect_location, roll_fault,
+    CorsVerdict, DENIED_BODY, Decision, Direction, Forward, Hashed, HeaderStore, Matched, NoObserver,
+    RequestHead, RouteAction, Tracing, authorize, decide, hash_request, judge_cors, redirect_location,
+    roll_fault,
 };
 use vigla_model::{Protocol, ResponseFlag};
 
 use super::{
     body::{RequestBody, ResponseBody},
     grpc::{self, is_grpc},
-    headers::{Headers, REQUEST_ID, UPSTREAM_TIME, join_cookies, remove_hop_by_hop},
+    headers::{Edited, Headers, REQUEST_ID, UPSTREAM_TIME, join_cookies, remove_hop_by_hop},
     mirror,
     prepare::{edit, name_caller, normalize, prepare_request},
     reply::{self, respond},
@@ -101,6 +102,21 @@ pub(crate) async fn exchange(
         if let Some(service) = table.service(matched) {
             record.service = service;
         }
+    }
+    if let Some(limiter) = downstream.chain.limiter()
+        && limiter.refuses(&mut dice)
+    {
+        record.flag(ResponseFlag::RateLimited);
+        record.details = Some(Cow::Borrowed("local_rate_limited"));
+        let mut response = respond(
+            limiter.limit.status,
+            Bytes::from_static(b"local_rate_limited"),
+            record,
+        );
+        for (name, value) in &limiter.limit.response_headers {
+            Edited(response.headers_mut()).set(name, value);
+        }
+        return Ok(response);
     }
     if let Some(authorization) = downstream.chain.authorization() {
         let verdict = authorize(&authorization, &downstream.facts(), &head, &mut NoObserver);

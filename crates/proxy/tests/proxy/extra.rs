@@ -277,3 +277,61 @@ async fn a_call_of_an_unknown_host_goes_where_it_wants_to() {
     assert_eq!(lines[2]["response_flags"], "DF");
     drop(echo);
 }
+
+/// A limit that the second request meets.
+pub(crate) fn one_an_hour() -> RateLimit {
+    RateLimit {
+        max_tokens: 1,
+        tokens_per_fill: 1,
+        fill_interval: Duration::from_secs(3600),
+        enforced: 1_000_000,
+        status: 429,
+        response_headers: vec![("x-limited".into(), "yes".into())],
+        origin: None,
+    }
+}
+
+/// Two requests under a limit of one.
+pub(crate) async fn ask_until_limited(address: std::net::SocketAddr) -> Vec<String> {
+    let mut caller = Caller::new(address).await;
+    let mut told = Vec::new();
+    for _ in 0..2 {
+        let answer = caller.get("/status/200").await;
+        let limited = answer.headers.contains_key("x-limited");
+        told.push(format!("{} {limited} {}", answer.status, answer.body));
+    }
+    told
+}
+
+pub(crate) const LIMITED: [&str; 2] = ["200 false ", "429 true local_rate_limited"];
+
+#[tokio::test]
+async fn requests_over_the_limit_are_refused_and_a_new_plan_fills_no_bucket() {
+    let app = App::start().await;
+    let (mut world, address) = World::to_app(app.address, to_v1()).await;
+    let limit = |world: &mut World, limit| {
+        let listener = Arc::make_mut(world.plan.listeners.get_mut("outbound|9080").unwrap());
+        listener.chains[0].rate_limit = Some(Arc::new(limit));
+    };
+    limit(&mut world, one_an_hour());
+    world.apply().await;
+    assert_eq!(ask_until_limited(address).await, LIMITED);
+    let tracing = Arc::make_mut(world.plan.listeners.get_mut("outbound|9080").unwrap());
+    tracing.telemetry.service = Some("other.example".into());
+    world.apply().await;
+    assert_eq!(Caller::new(address).await.get("/").await.status, 429);
+    let quick = RateLimit {
+        fill_interval: Duration::from_millis(50),
+        ..one_an_hour()
+    };
+    limit(&mut world, quick);
+    world.apply().await;
+    let mut caller = Caller::new(address).await;
+    assert_eq!(caller.get("/").await.status, 200);
+    tokio::time::sleep(Duration::from_millis(60)).await;
+    assert_eq!(caller.get("/").await.status, 200);
+    let lines = world.end().await;
+    assert_eq!(lines[1]["response_flags"], "RL");
+    assert_eq!(lines[1]["response_code_details"], "local_rate_limited");
+    assert_eq!(app.count(), 3);
+}

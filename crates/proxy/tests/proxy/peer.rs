@@ -17,7 +17,7 @@ use crate::{
     app::App,
     control_plane::{ControlPlane, TOKEN, no_secrets},
     echo::{Echo, Stub},
-    extra::{TOLD, ask_as_browser, for_browsers},
+    extra::{LIMITED, TOLD, ask_as_browser, ask_until_limited, for_browsers, one_an_hour},
     world::*,
 };
 
@@ -87,6 +87,7 @@ struct Case {
     host: String,
     /// Headers of a call.
     headers: &'static [(&'static str, &'static str)],
+    rate_limit: Option<RateLimit>,
 }
 
 impl Case {
@@ -113,6 +114,7 @@ impl Case {
         let network = Network::Http(RouteSource::Inline(Arc::new(table)));
         let mut chain = chain("default", None, None, network);
         chain.authorization = self.authorization.clone().map(Arc::new);
+        chain.rate_limit = self.rate_limit.clone().map(Arc::new);
         let mut listener = listener(
             self.name,
             Direction::Outbound,
@@ -217,6 +219,7 @@ fn cases(app: SocketAddr, echo: SocketAddr) -> Vec<Case> {
         authorization: None,
         host: "reviews:9080".to_owned(),
         headers: &[],
+        rate_limit: None,
     };
     let grpc = |name, path, route| {
         let mut cluster = cluster("v1");
@@ -397,7 +400,7 @@ async fn envoy_answers_flags_and_counts_alike() {
 }
 
 #[tokio::test]
-async fn envoy_tells_browsers_the_same_and_sends_the_same_copies() {
+async fn envoy_tells_browsers_the_same_sends_the_same_copies_and_has_the_same_limits() {
     let Some(envoy) = Envoy::start() else {
         println!("skipped: VIGLA_ENVOY does not name an Envoy");
         return;
@@ -413,6 +416,7 @@ async fn envoy_tells_browsers_the_same_and_sends_the_same_copies() {
         authorization: None,
         host: "reviews:9080".to_owned(),
         headers: &[],
+        rate_limit: None,
     };
     let copied = with(|forward| {
         forward.mirrors = vec![Mirror {
@@ -425,6 +429,10 @@ async fn envoy_tells_browsers_the_same_and_sends_the_same_copies() {
         case("browsers", app.address, for_browsers()),
         case("copied", app.address, copied),
         case("shadow", shadow.address, to_v1()),
+        Case {
+            rate_limit: Some(one_an_hour()),
+            ..case("limited", app.address, to_v1())
+        },
     ];
     let beside = Beside::start(&envoy, &cases).await;
     let (own, peer) = beside.addresses[0];
@@ -441,5 +449,21 @@ async fn envoy_tells_browsers_the_same_and_sends_the_same_copies() {
         let seen = shadow.last();
         assert!(seen.starts_with("GET /copy\n"), "{seen}");
         assert!(seen.contains("host: reviews-shadow:9080\n"), "{seen}");
+    }
+    let (own, peer) = beside.addresses[3];
+    assert_eq!(ask_until_limited(own).await, LIMITED);
+    assert_eq!(ask_until_limited(peer).await, LIMITED);
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let (own, peer) = (beside.ours.proxy.metrics().await, envoy.metrics().await);
+    for metrics in [&own, &peer] {
+        let refused = metrics
+            .lines()
+            .find(|line| line.contains("istio_requests_total{") && line.contains("response_code=\"429\""));
+        let refused = refused.expect("the refused request was counted");
+        assert!(refused.contains("response_flags=\"RL\""), "{refused}");
+        assert!(
+            refused.contains("destination_service=\"limited.bookinfo"),
+            "{refused}"
+        );
     }
 }

@@ -1,6 +1,12 @@
 //! What tests are made of: plans, a proxy that follows them, a caller, and a reader of metrics.
 
-use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
+    path::PathBuf,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
@@ -14,12 +20,17 @@ use vigla_xds::Secret;
 
 pub(crate) type Secrets = BTreeMap<Arc<str>, Secret>;
 
-/// An address that nobody uses now.
+/// An address that nobody uses now, and that this gives nobody else.
 pub(crate) fn free_address() -> SocketAddr {
-    std::net::TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
+    static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
+    let mut given = GIVEN.lock().unwrap();
+    loop {
+        let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = socket.local_addr().unwrap();
+        if given.insert(address.port()) {
+            return address;
+        }
+    }
 }
 
 /// A proxy with its plan.
@@ -176,6 +187,7 @@ pub(crate) fn chain(
         },
         tls,
         authorization: None,
+        rate_limit: None,
         network,
         origin: None,
     }

@@ -18,7 +18,7 @@ use vigla_model::Reporter;
 use super::{
     Reason, flag,
     metadata::{self, Fields, VIGLA},
-    network, pack, rbac, read_address, required, stats, tls, write_address, write_duration,
+    network, pack, rate_limit, rbac, read_address, required, stats, tls, write_address, write_duration,
 };
 use crate::EncodeOptions;
 
@@ -128,9 +128,12 @@ fn write_chain(listener: &Listener, chain: &FilterChain, options: EncodeOptions<
         name: chain.name.to_string(),
         filter_chain_match: (matches != FilterChainMatch::default()).then_some(matches),
         filters: network::write(listener, chain, options),
-        metadata: rbac::write_origins(
-            metadata::write(Fields::default(), chain.origin.as_ref()),
-            chain.authorization.as_deref(),
+        metadata: rate_limit::write_origin(
+            rbac::write_origins(
+                metadata::write(Fields::default(), chain.origin.as_ref()),
+                chain.authorization.as_deref(),
+            ),
+            chain.rate_limit.as_deref(),
         ),
         transport_socket: chain.tls.as_ref().map(|tls| tls::write_downstream(tls, is_http)),
         ..ChainMessage::default()
@@ -153,6 +156,10 @@ fn read_chain(message: &ChainMessage) -> Result<(FilterChain, Option<Tracing>), 
         rbac::read_origins(message.metadata.as_ref(), &mut authorization);
         Arc::new(authorization)
     });
+    let rate_limit = read.rate_limit.take().map(|mut limit| {
+        rate_limit::read_origin(message.metadata.as_ref(), &mut limit);
+        Arc::new(limit)
+    });
     let is_plain = |socket: &TransportSocket| *socket == tls::write_plaintext();
     let chain = FilterChain {
         name: message.name.as_str().into(),
@@ -174,6 +181,7 @@ fn read_chain(message: &ChainMessage) -> Result<(FilterChain, Option<Tracing>), 
             _ => None,
         },
         authorization,
+        rate_limit,
         network: required(read.network, "what reads the bytes")?,
         origin: metadata::read_origin(message.metadata.as_ref()),
     };

@@ -18,6 +18,7 @@ use envoy_types::pb::{
                     Config as HeaderToMetadata,
                     config::{KeyValuePair, Rule},
                 },
+                local_ratelimit::v3::LocalRateLimit,
                 rbac::v3::Rbac as HttpRbac,
                 router::v3::Router,
             },
@@ -43,13 +44,13 @@ use envoy_types::pb::{
 use prost::Name;
 use std::sync::Arc;
 use vigla_dataplane::{
-    Authorization, Direction, FilterChain, Listener, Network, RouteSource, TcpCluster, Tracing,
+    Authorization, Direction, FilterChain, Listener, Network, RateLimit, RouteSource, TcpCluster, Tracing,
 };
 
 use super::{
     Reason, access_log, flag, from_ads, headers,
     metadata::{self, Fields},
-    pack, passthrough, rbac, required, route, stats, tracing, unpack,
+    pack, passthrough, rate_limit, rbac, required, route, stats, tracing, unpack,
 };
 use crate::EncodeOptions;
 
@@ -88,6 +89,7 @@ pub(crate) fn write(listener: &Listener, chain: &FilterChain, options: EncodeOpt
 pub(crate) struct Read {
     pub(crate) network: Option<Network>,
     pub(crate) authorization: Option<Authorization>,
+    pub(crate) rate_limit: Option<RateLimit>,
     pub(crate) tracing: Option<Tracing>,
 }
 
@@ -130,6 +132,10 @@ fn write_http(
     let mut access_log = stats::requests(listener, chain);
     access_log.extend(options.access_log.map(access_log::to_file));
     let mut http_filters = vec![peer_filter(listener, chain)];
+    if let Some(limit) = &chain.rate_limit {
+        let limit = rate_limit::write(listener, limit);
+        http_filters.push(http_filter(rate_limit::FILTER, pack(&limit)));
+    }
     let authorization = chain.authorization.iter();
     let rules = authorization.flat_map(|authorization| rbac::write_http(authorization));
     http_filters.extend(rules.map(|rules| http_filter(rbac::HTTP_FILTER, pack(&rules))));
@@ -180,6 +186,11 @@ fn read_http(manager: HttpConnectionManager, read: &mut Read) -> Result<(), Reas
         if any.type_url == HttpRbac::type_url() {
             let rules: HttpRbac = unpack(any)?;
             read_rules(rules.matcher.is_some(), rules.rules.as_ref(), read)?;
+        } else if any.type_url == LocalRateLimit::type_url() {
+            if read.rate_limit.is_some() {
+                return Err("several limits of requests are not supported".to_owned());
+            }
+            read.rate_limit = Some(rate_limit::read(&unpack(any)?)?);
         } else if filter.name != PEER_FILTER && !known.contains(&any.type_url) {
             return Err(format!("HTTP filter `{}` is not supported", filter.name));
         }

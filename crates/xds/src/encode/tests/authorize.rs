@@ -147,6 +147,7 @@ fn listener_with(at: SocketAddr, authorization: Authorization) -> Listener {
             matches: ChainMatch::default(),
             tls: None,
             authorization: Some(Arc::new(authorization)),
+            rate_limit: None,
             network: Network::Http(RouteSource::Inline(Arc::new(table))),
             origin: None,
         }],
