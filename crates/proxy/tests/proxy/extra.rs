@@ -191,7 +191,7 @@ async fn what_has_the_same_key_goes_to_the_same_endpoint_until_that_goes() {
             .position(|(after, before)| after > before)
             .unwrap()
     };
-    let users: Vec<String> = (0..40).map(|number| format!("user-{number}")).collect();
+    let users: Vec<String> = (0..120).map(|number| format!("user-{number}")).collect();
     let mut homes = Vec::new();
     for user in &users {
         let home = ask(user).await;
