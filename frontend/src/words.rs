@@ -8,4 +8,4 @@ pub(crate) mod time;
 
 pub(crate) use health::State;
 pub(crate) use names::{edge_name, kind_words, node_name, protocol_words, short_host, short_kind};
-pub(crate) use sentences::{difference, failed, flag_words, principal_short, response_words};
+pub(crate) use sentences::{blind, difference, failed, flag_words, principal_short, response_words};

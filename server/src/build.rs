@@ -78,6 +78,7 @@ impl Builder {
             view,
             snapshot,
             degraded: (self.blind)(),
+            stale: false,
         }
     }
 

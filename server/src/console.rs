@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 use vigla_config::{MeshSettings, Snapshot};
 use vigla_demo::Demo;
-use vigla_kube::{KubeSettings, KubeSource};
+use vigla_kube::KubeSource;
 use vigla_sources::{
     ConfigSource, FolderSource, JaegerSource, MetricSource, outbound::Outbound, prometheus::PrometheusSource,
     traces::TraceSource,
@@ -27,11 +27,12 @@ use crate::{
     cut::now,
     live::Live,
     router::router,
-    settings::{BasePath, ConfigSettings, Settings},
+    settings::{BasePath, Settings},
     sources::SourceBoard,
     state::{About, AppState},
     tasks,
     topics::Topics,
+    traces::TraceDesk,
 };
 
 /// Writes the program's log to standard error; `VIGLA_LOG` chooses what, as `info` or `vigla_server=debug`.
@@ -90,8 +91,12 @@ pub fn demo(demo: Arc<Demo>, scope: ConsoleScope, shutdown: CancellationToken) -
     tokio::spawn(tasks::changes::run(
         changes.clone(),
         demo.config(),
+        board.clone(),
         shutdown.clone(),
     ));
+    let traces = demo
+        .traces()
+        .map(|store| Arc::new(store.clone()) as Arc<dyn TraceSource>);
     router(AppState {
         about: Arc::new(About {
             mode: "demo",
@@ -103,9 +108,9 @@ pub fn demo(demo: Arc<Demo>, scope: ConsoleScope, shutdown: CancellationToken) -
         topics: Topics::new(live.clone(), shutdown),
         live,
         changes,
-        board,
         config: Some(demo.config_source()),
-        traces: Some(Arc::new(demo.traces().clone())),
+        traces: traces.map(|source| TraceDesk::new(source, board.clone())),
+        board,
         demo: Some(demo),
     })
 }
@@ -120,6 +125,7 @@ pub async fn serve(
     shutdown: CancellationToken,
 ) -> anyhow::Result<Router> {
     let started = now();
+    let config = open_config(&settings).await?;
     let prometheus = settings.prometheus.context("there is no source of numbers")?;
     let outbound = Outbound::new(prometheus.outbound)?;
     let metrics = Arc::new(PrometheusSource::new(outbound, prometheus.scope));
@@ -141,12 +147,11 @@ pub async fn serve(
     };
     let builder = Builder::new(Arc::new(|_, _| None), Arc::new(notes));
     let traces = settings.traces.jaeger.map(JaegerSource::open).transpose()?;
-    let traces = traces.map(|source| Arc::new(source) as Arc<dyn TraceSource>);
-    let config = open_config(settings.kubernetes.as_ref(), &settings.config).await?;
+    let (board, changes) = (SourceBoard::default(), Changes::default());
+    let traces = traces.map(|source| TraceDesk::new(Arc::new(source), board.clone()));
     let (snapshots, seen) = watch::channel(snapshot_of(config.as_ref(), &settings.mesh));
     let epoch = format!("{:x}", started.millis() & 0xffff_ffff);
     let live = Live::new(builder, metrics, seen.clone(), epoch);
-    let (board, changes) = (SourceBoard::default(), Changes::default());
     // Nothing but time and config tells this source's refreshes.
     let (_, never) = watch::channel(());
     tokio::spawn(tasks::graph::run(
@@ -157,18 +162,15 @@ pub async fn serve(
         board.clone(),
         shutdown.clone(),
     ));
-    if let Some(source) = &traces {
-        tokio::spawn(tasks::traces::run(
-            source.clone(),
-            board.clone(),
-            shutdown.clone(),
-        ));
+    if let Some(desk) = &traces {
+        tokio::spawn(tasks::traces::run(desk.clone(), shutdown.clone()));
     }
     if let Some(source) = &config {
         let shutdown = shutdown.clone();
         tokio::spawn(tasks::changes::run(
             changes.clone(),
             source.watch(),
+            board.clone(),
             shutdown.clone(),
         ));
         tokio::spawn(tasks::snapshot::run(
@@ -203,13 +205,18 @@ pub async fn serve(
     }))
 }
 
-async fn open_config(
-    cluster: Option<&KubeSettings>,
-    settings: &ConfigSettings,
-) -> anyhow::Result<Option<Arc<dyn ConfigSource>>> {
-    if let Some(cluster) = cluster {
-        return Ok(Some(Arc::new(KubeSource::open(cluster).await?)));
+async fn open_config(settings: &Settings) -> anyhow::Result<Option<Arc<dyn ConfigSource>>> {
+    if let Some(cluster) = &settings.kubernetes {
+        let mut cluster = cluster.clone();
+        // Whoever is shown some namespaces only may have rights in these only; rules of the root are everybody's.
+        cluster.namespaces.clone_from(&settings.server.namespaces);
+        let root = settings.mesh.root_namespace.to_string();
+        if !cluster.namespaces.is_empty() && !cluster.namespaces.contains(&root) {
+            cluster.namespaces.push(root);
+        }
+        return Ok(Some(Arc::new(KubeSource::open(&cluster).await?)));
     }
+    let settings = &settings.config;
     if settings.folders.is_empty() {
         return Ok(None);
     }

@@ -2,8 +2,9 @@
 //! all callers. Who may see what is decided later, on the way out.
 
 use std::{
+    collections::BTreeMap,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -12,12 +13,16 @@ use std::{
 use moka::future::Cache;
 use tokio::sync::watch;
 use vigla_config::Snapshot;
-use vigla_graph::View;
+use vigla_graph::{Grain, View};
 use vigla_model::{Timestamp, Window};
 use vigla_sources::{MetricSource, SourceAbout, SourceError};
 use vigla_validation::{Evidence, Report};
 
-use crate::build::{Builder, Degradation};
+use crate::{
+    build::{Builder, Degradation},
+    cut::now,
+    error::ApiError,
+};
 
 /// Windows that are asked for at the same time: a page has one, a person a few pages.
 const MAX_FRAMES: u64 = 64;
@@ -41,6 +46,8 @@ pub struct Frame {
     pub snapshot: Arc<Snapshot>,
     /// Sources that could not give their part.
     pub degraded: Vec<Degradation>,
+    /// Whether its traffic is from before, because the metric source gives none: what is not in it is not known.
+    pub stale: bool,
 }
 
 /// Hands out frames. Cheap to clone.
@@ -56,6 +63,8 @@ struct Inner {
     frames: Cache<(Window, Option<Timestamp>, u64), Arc<Frame>>,
     /// The last good frame of windows that are no default.
     last_good: Cache<(Window, Option<Timestamp>), Arc<Frame>>,
+    /// Why the last refresh failed, and since when they do.
+    trouble: Mutex<Option<(Timestamp, SourceError)>>,
     number: AtomicU64,
     newest: watch::Sender<Option<Arc<Frame>>>,
     /// What the rules say of the newest config that somebody asked about.
@@ -89,6 +98,7 @@ impl Live {
                 snapshots,
                 frames,
                 last_good,
+                trouble: Mutex::default(),
                 number: AtomicU64::new(0),
                 newest,
                 findings: Mutex::new(None),
@@ -105,10 +115,17 @@ impl Live {
         let number = self.inner.number.fetch_add(1, Ordering::Relaxed) + 1;
         match self.build(Window::MINUTE, None, number).await {
             Ok(frame) => {
+                *self.lock_trouble() = None;
                 self.inner.newest.send_replace(Some(frame));
                 Ok(())
             }
             Err(error) => {
+                // A start is no trouble.
+                if !matches!(error, SourceError::Window { .. } | SourceError::Starting { .. }) {
+                    let mut trouble = self.lock_trouble();
+                    let since = trouble.as_ref().map_or_else(now, |(since, _)| *since);
+                    *trouble = Some((since, error.clone()));
+                }
                 // Watchers hear of the trouble too: the frame before goes out again with the reason.
                 self.inner.newest.send_if_modified(|newest| {
                     let Some(before) = newest.clone() else {
@@ -204,6 +221,50 @@ impl Live {
         Ok(frame)
     }
 
+    /// Why there is no frame yet: the source's own word once it has been asked, `None` before.
+    pub fn trouble(&self) -> Option<SourceError> {
+        self.lock_trouble().as_ref().map(|(_, error)| error.clone())
+    }
+
+    /// [`Live::frame`] for those who show the mesh's config as well: when the metric source has given nothing so far,
+    /// a frame without traffic that says why.
+    ///
+    /// # Errors
+    /// When the metric source has not been asked yet, or the window is one that it cannot answer.
+    pub async fn frame_or_config(&self, window: Window) -> Result<Arc<Frame>, ApiError> {
+        let mut of_window = None;
+        if self.newest().is_some() {
+            match self.frame(window, None).await {
+                Err(error @ SourceError::Unavailable { .. }) => of_window = Some((now(), error)),
+                frame => return Ok(frame?),
+            }
+        }
+        let trouble = self.lock_trouble().clone().or(of_window);
+        let (since, error) = trouble.ok_or(ApiError::NotReady("the service graph"))?;
+        Ok(Arc::new(Frame {
+            number: 0,
+            view: View {
+                grain: Grain::Finest,
+                at: since,
+                window: window.duration(),
+                nodes: BTreeMap::new(),
+                edges: BTreeMap::new(),
+                boxes: BTreeMap::new(),
+            },
+            snapshot: self.snapshot(),
+            degraded: vec![Degradation {
+                source: error.source_name().to_owned(),
+                since,
+                reason: error.to_string(),
+            }],
+            stale: true,
+        }))
+    }
+
+    fn lock_trouble(&self) -> MutexGuard<'_, Option<(Timestamp, SourceError)>> {
+        self.inner.trouble.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// A frame once more, while the source is in trouble.
     fn degraded(&self, before: &Frame, error: &SourceError) -> Frame {
         Frame {
@@ -211,6 +272,7 @@ impl Live {
             view: before.view.clone(),
             snapshot: before.snapshot.clone(),
             degraded: self.inner.builder.degraded_by(error, before),
+            stale: true,
         }
     }
 

@@ -9,6 +9,8 @@ use std::{
 use vigla_api::{SourceStatus, TaskStatus, format_time};
 use vigla_model::Timestamp;
 
+use crate::cut::now;
+
 /// Keeps what every source and task last did. Cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub struct SourceBoard {
@@ -73,6 +75,9 @@ impl SourceBoard {
             latency_ms: row
                 .and_then(|row| row.latency)
                 .map(|took| took.as_secs_f64() * 1000.0),
+            age_seconds: row
+                .and_then(|row| row.last_success)
+                .map(|at| now().since(at).as_secs_f64()),
             last_error: row.and_then(Row::last_error),
             last_error_at: row.and_then(Row::last_error_at),
             failing_since: row.and_then(|row| row.failing_since).map(format_time),

@@ -32,6 +32,7 @@ use vigla_server::{
     sources::SourceBoard,
     state::{About, AppState},
     topics::Topics,
+    traces::TraceDesk,
 };
 use vigla_sources::{
     SourceError,
@@ -79,7 +80,7 @@ impl Console {
             changes: Changes::default(),
             board: SourceBoard::default(),
             config: None,
-            traces: Some(Arc::new(traces)),
+            traces: Some(TraceDesk::new(Arc::new(traces), SourceBoard::default())),
             demo: None,
         };
         Self {

@@ -4,6 +4,7 @@
 //! after the other. Each file is one promise of the README or of SECURITY.md.
 
 mod browser;
+mod cluster;
 mod envoy;
 mod numbers;
 mod parity;
@@ -11,3 +12,4 @@ mod processes;
 mod prometheus;
 mod safety;
 mod scenarios;
+mod serve;

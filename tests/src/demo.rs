@@ -128,6 +128,22 @@ impl Demo {
         self.runtime.path()
     }
 
+    /// The run directory: the one below [`Demo::runtime`] that has files for others.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub fn run_dir(&self) -> PathBuf {
+        let mut folders = vec![self.runtime().to_owned()];
+        while let Some(folder) = folders.pop() {
+            if folder.join("prometheus.yml").is_file() {
+                return folder;
+            }
+            let entries = fs::read_dir(&folder).into_iter().flatten().flatten();
+            folders.extend(entries.map(|entry| entry.path()).filter(|path| path.is_dir()));
+        }
+        panic!("the demo has written no prometheus.yml");
+    }
+
     /// Its process.
     pub fn id(&self) -> u32 {
         self.child.id()

@@ -13,6 +13,12 @@ pub enum Given {
     Envoy,
     /// Prometheus.
     Prometheus,
+    /// etcd.
+    Etcd,
+    /// The API server of Kubernetes.
+    KubeApiserver,
+    /// Jaeger.
+    Jaeger,
     /// WebDriver for Chromium.
     Chromedriver,
     /// The script of axe-core.
@@ -26,6 +32,9 @@ impl Given {
             Self::Proxy => "VIGLA_PROXY_BIN",
             Self::Envoy => "VIGLA_ENVOY",
             Self::Prometheus => "VIGLA_PROMETHEUS",
+            Self::Etcd => "VIGLA_ETCD",
+            Self::KubeApiserver => "VIGLA_KUBE_APISERVER",
+            Self::Jaeger => "VIGLA_JAEGER",
             Self::Chromedriver => "CHROMEDRIVER",
             Self::Axe => "VIGLA_AXE",
         }

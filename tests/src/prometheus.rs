@@ -2,8 +2,8 @@
 
 use std::{
     fs::{self, File},
-    net::TcpListener,
-    path::Path,
+    net::{SocketAddr, TcpListener},
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::Duration,
 };
@@ -18,8 +18,11 @@ const READY: Duration = Duration::from_secs(60);
 /// A running Prometheus. Dropping it ends it.
 pub struct Prometheus {
     child: Child,
-    address: String,
-    _data: TempDir,
+    program: PathBuf,
+    config: PathBuf,
+    address: SocketAddr,
+    url: String,
+    data: TempDir,
 }
 
 impl Prometheus {
@@ -28,29 +31,24 @@ impl Prometheus {
         let program = given(Given::Prometheus)?;
         let data = tempfile::tempdir().expect("the temporary folder can be written");
         let port = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
-        let address = port.expect("loopback has free ports").to_string();
-        let log = File::create(data.path().join("log")).expect("the folder can be written");
-        let child = Command::new(program)
-            .arg(format!("--config.file={}", config.display()))
-            .arg(format!(
-                "--storage.tsdb.path={}",
-                data.path().join("data").display()
-            ))
-            .arg(format!("--web.listen-address={address}"))
-            .arg("--log.level=warn")
-            .stdout(Stdio::null())
-            .stderr(log)
-            .spawn()
-            .expect("Prometheus starts");
+        let address = port.expect("loopback has free ports");
         let mut prometheus = Self {
-            child,
-            address: format!("http://{address}/"),
-            _data: data,
+            child: begin(&program, config, data.path(), address),
+            program,
+            config: config.to_owned(),
+            address,
+            url: format!("http://{address}/"),
+            data,
         };
-        let ready = format!("{}-/ready", prometheus.address);
-        let log = prometheus._data.path().join("log");
+        prometheus.ready().await;
+        Some(prometheus)
+    }
+
+    async fn ready(&mut self) {
+        let ready = format!("{}-/ready", self.url);
+        let log = self.data.path().join("log");
         until_some("a Prometheus that is ready", READY, async || {
-            if let Ok(Some(status)) = prometheus.child.try_wait() {
+            if let Ok(Some(status)) = self.child.try_wait() {
                 panic!(
                     "Prometheus ended with {status}: {}",
                     fs::read_to_string(&log).unwrap_or_default()
@@ -64,23 +62,48 @@ impl Prometheus {
                 .ok_or_else(|| answer.status().to_string())
         })
         .await;
-        Some(prometheus)
+    }
+
+    /// Ends it.
+    ///
+    /// # Panics
+    /// When it cannot be ended.
+    pub fn stop(&mut self) {
+        self.child.kill().expect("it is ours to end");
+        self.child.wait().expect("it was started here");
+    }
+
+    /// Starts it again where it was, with its data.
+    pub async fn start_again(&mut self) {
+        self.child = begin(&self.program, &self.config, self.data.path(), self.address);
+        self.ready().await;
     }
 
     /// `http://127.0.0.1:PORT/`.
     pub fn address(&self) -> &str {
-        &self.address
+        &self.url
     }
 
     /// The answer to a query, as JSON.
     pub async fn query(&self, query: &str) -> serde_json::Value {
-        let mut url: url::Url = format!("{}api/v1/query", self.address)
-            .parse()
-            .expect("it is a URL");
+        let mut url: url::Url = format!("{}api/v1/query", self.url).parse().expect("it is a URL");
         url.query_pairs_mut().append_pair("query", query);
         let answer = reqwest::get(url).await.expect("Prometheus answers");
         answer.json().await.expect("it answers in JSON")
     }
+}
+
+fn begin(program: &Path, config: &Path, data: &Path, address: SocketAddr) -> Child {
+    let log = File::create(data.join("log")).expect("the folder can be written");
+    Command::new(program)
+        .arg(format!("--config.file={}", config.display()))
+        .arg(format!("--storage.tsdb.path={}", data.join("data").display()))
+        .arg(format!("--web.listen-address={address}"))
+        .arg("--log.level=warn")
+        .stdout(Stdio::null())
+        .stderr(log)
+        .spawn()
+        .expect("Prometheus starts")
 }
 
 impl Drop for Prometheus {

@@ -9,7 +9,7 @@ mod go;
 mod npm;
 mod prometheus;
 
-use std::{env, path::PathBuf, process::Command};
+use std::{env, path::PathBuf, process::Command, sync::atomic::AtomicBool};
 
 use anyhow::{Context, bail};
 
@@ -29,7 +29,7 @@ pub(crate) fn print_peers(workspace: &Workspace) -> anyhow::Result<()> {
             println!("building {}: some minutes", peer.name);
         }
         // Optional: what cannot be built is said and not waited for.
-        match peer.ensure(&workspace.root) {
+        match peer.ensure(&workspace.root, &AtomicBool::new(false)) {
             Ok(path) => println!("{}: {}", peer.name, path.display()),
             Err(error) => println!("without {}: {error:#}", peer.name),
         }

@@ -93,6 +93,9 @@ pub struct ObjectDetail {
     pub window_seconds: f64,
     /// End of the window, RFC 3339.
     pub at: String,
+    /// Sources that could not give their part.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub degraded: Vec<Degraded>,
 }
 
 /// An object of the mesh's config in a list.

@@ -72,6 +72,9 @@ pub struct NoQuery {}
 pub struct Names {
     /// In order.
     pub items: Vec<String>,
+    /// Sources that could not give their part.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub degraded: Vec<Degraded>,
 }
 
 /// Traces that were found, newest first.
@@ -162,6 +165,9 @@ pub struct TraceDetail {
     pub dropped: usize,
     /// Name of the source.
     pub source: String,
+    /// Sources that could not give their part: then the trace is as it was known before.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub degraded: Vec<Degraded>,
 }
 
 /// A span.

@@ -5,6 +5,7 @@ mod diff;
 mod document;
 mod instance;
 mod object;
+mod pod;
 mod schema;
 mod service;
 mod settings;
@@ -19,6 +20,7 @@ pub use document::{
 };
 pub use instance::{Capture, Instance};
 pub use object::{Object, Objects, read_objects};
+pub use pod::{SIDECAR_CONTAINER, workload_of_owner};
 pub use schema::{Schema, Schemas, Violation, Wrong};
 pub use service::{AppProtocol, Service, ServicePort, TargetPort};
 pub use settings::MeshSettings;

@@ -4,6 +4,7 @@ mod follow;
 mod prepare;
 
 use std::{
+    collections::BTreeMap,
     fmt, io,
     net::SocketAddr,
     path::{Path, PathBuf},
@@ -13,10 +14,10 @@ use std::{
 use thiserror::Error;
 use tokio::sync::watch;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use vigla_config::{MeshSettings, Snapshot};
+use vigla_config::{MeshSettings, Object, Snapshot};
 use vigla_control_plane::{JoinTokens, TracingSettings};
 use vigla_model::ClusterName;
-use vigla_sources::{ConfigSource, ConfigState, FolderSource};
+use vigla_sources::{ConfigSource, ConfigState, FolderSource, JoinedSource};
 use vigla_store::{
     MetricStore, StoreSettings, run_scraper,
     traces::{TraceSettings, TraceStore, bind_receiver, run_receiver},
@@ -35,7 +36,10 @@ use crate::{
     sidecar::read_tail,
 };
 use follow::{Following, Told};
-use prepare::{Folders, authority, begin_traffic, chain, check_envoys, find_program};
+use prepare::{
+    Folders, authority, begin_traffic, chain, check_envoys, find_program, first_state, make_overlay,
+    open_folders,
+};
 
 /// Name of the demo's Kubernetes cluster, as metrics carry it.
 const CLUSTER: &str = "demo";
@@ -56,7 +60,7 @@ pub struct Demo {
     snapshot: watch::Receiver<Arc<Snapshot>>,
     control_plane: vigla_control_plane::Handle,
     metrics: MetricStore,
-    traces: TraceStore,
+    traces: Option<TraceStore>,
     collector: SocketAddr,
     scenarios: Arc<Scenarios>,
     fleet: Arc<Fleet>,
@@ -90,7 +94,23 @@ impl Demo {
     ///
     /// # Errors
     /// When the config cannot be used, addresses are in use, or a program cannot be run.
-    pub async fn start(mut options: DemoOptions) -> Result<Self, DemoError> {
+    pub async fn start(options: DemoOptions) -> Result<Self, DemoError> {
+        Self::begin(options, None).await
+    }
+
+    /// [`Demo::start`] with the mesh's config of a source that is open already, such as a cluster's: what is written
+    /// there is what the sidecars here do. There are no scenarios for it.
+    ///
+    /// # Errors
+    /// As [`Demo::start`], and when the source has nothing to say in time.
+    pub async fn over(options: DemoOptions, source: Arc<dyn ConfigSource>) -> Result<Self, DemoError> {
+        Self::begin(options, Some(source)).await
+    }
+
+    async fn begin(
+        mut options: DemoOptions,
+        source: Option<Arc<dyn ConfigSource>>,
+    ) -> Result<Self, DemoError> {
         if !(0.0..=MAX_RATE).contains(&options.rate) {
             return Err(DemoError::Rate(options.rate));
         }
@@ -104,9 +124,25 @@ impl Demo {
         }
         let base = options.runtime_dir.clone().unwrap_or_else(number::runtime_dir);
         let number = Number::take(&base, options.capture)?;
-        let folders = Folders::make(&options, number.run_dir())?;
-        let config_source = Arc::new(folders.open()?);
-        let scenarios = start_scenarios(&options, &folders, &config_source).await?;
+        let (config_source, scenarios) = match source {
+            None => {
+                let folders = Folders::make(&options, number.run_dir())?;
+                let source = Arc::new(folders.open()?);
+                let scenarios = start_scenarios(&options, &folders, &source).await?;
+                (source as Arc<dyn ConfigSource>, scenarios)
+            }
+            Some(source) => {
+                let first = first_state(&*source).await?;
+                let overlay = make_overlay(number.run_dir())?;
+                let above = Arc::new(open_folders(&[&overlay])?);
+                let scenarios = Scenarios::new(BTreeMap::new(), Overlay::new(overlay), above.clone());
+                supplement(&scenarios, &first.objects()).await?;
+                (
+                    Arc::new(JoinedSource::new(source, above)) as Arc<dyn ConfigSource>,
+                    scenarios,
+                )
+            }
+        };
 
         let settings = MeshSettings {
             cluster: ClusterName::new(CLUSTER),
@@ -119,8 +155,12 @@ impl Demo {
         check_envoys(&options.envoy, &mesh)?;
         wait_until_free(mesh.listeners()).await?;
 
-        let collector = addresses.collector()?;
-        let receiver = bind_receiver(collector).await?;
+        let own = addresses.collector()?;
+        let receiver = match options.collector {
+            Some(_) => None,
+            None => Some(bind_receiver(own).await?),
+        };
+        let collector = options.collector.unwrap_or(own);
 
         let told = Told::new(&mesh, first.revision, number.run_dir());
         let stop = CancellationToken::new();
@@ -154,7 +194,9 @@ impl Demo {
             snapshot: told.snapshot.subscribe(),
             control_plane,
             metrics: MetricStore::new(StoreSettings::default()),
-            traces: TraceStore::new(TraceSettings::default()),
+            traces: receiver
+                .as_ref()
+                .map(|_| TraceStore::new(TraceSettings::default())),
             collector,
             scenarios: Arc::new(scenarios),
             fleet: Arc::new(fleet),
@@ -165,7 +207,9 @@ impl Demo {
             tasks: TaskTracker::new(),
             number,
         };
-        demo.spawn(run_receiver(receiver, demo.traces.clone(), demo.stop.clone()));
+        if let (Some(receiver), Some(traces)) = (receiver, &demo.traces) {
+            demo.spawn(run_receiver(receiver, traces.clone(), demo.stop.clone()));
+        }
         if let Err(error) = demo.fleet.bring_to(&mesh).await {
             demo.shutdown().await;
             return Err(error);
@@ -229,12 +273,12 @@ impl Demo {
         &self.metrics
     }
 
-    /// Traces that were sent to [`Demo::collector`].
-    pub fn traces(&self) -> &TraceStore {
-        &self.traces
+    /// Traces that were sent to [`Demo::collector`]; `None` where another program takes them.
+    pub fn traces(&self) -> Option<&TraceStore> {
+        self.traces.as_ref()
     }
 
-    /// Where spans are taken: OTLP by gRPC and HTTP, and Zipkin's JSON.
+    /// Where spans are taken: OTLP by gRPC, and by the demo itself OTLP by HTTP and Zipkin's JSON as well.
     pub fn collector(&self) -> SocketAddr {
         self.collector
     }
@@ -333,15 +377,21 @@ async fn start_scenarios(
 ) -> Result<Scenarios, DemoError> {
     let texts = read_scenarios(embedded::scenarios(), &folders.mesh);
     let scenarios = Scenarios::new(texts, Overlay::new(folders.overlay.clone()), source.clone());
-    if let Some(text) = ingress_gateway(&source.state().objects()) {
-        scenarios
-            .supplement("ingressgateway-of-the-demo.yaml", &text)
-            .await?;
-    }
+    supplement(&scenarios, &source.state().objects()).await?;
     if let Some(name) = &options.scenario {
         scenarios.apply(name, 1).await?;
     }
     Ok(scenarios)
+}
+
+/// Puts the gateway beside the mesh that its Gateways ask for, if it has none.
+async fn supplement(scenarios: &Scenarios, objects: &[Arc<Object>]) -> Result<(), DemoError> {
+    if let Some(text) = ingress_gateway(objects) {
+        scenarios
+            .supplement("ingressgateway-of-the-demo.yaml", &text)
+            .await?;
+    }
+    Ok(())
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

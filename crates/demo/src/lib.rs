@@ -17,6 +17,7 @@ mod number;
 mod options;
 mod probe;
 mod prometheus;
+mod running;
 mod scenario;
 mod schedule;
 mod sidecar;

@@ -1,6 +1,6 @@
 //! What a start of the demo is asked for.
 
-use std::path::PathBuf;
+use std::{net::SocketAddr, path::PathBuf};
 
 /// How traffic gets to the sidecars.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -57,6 +57,8 @@ pub struct DemoOptions {
     pub requests: Option<u64>,
     /// Decides when pages are asked for: the same seed gives the same traffic.
     pub seed: u64,
+    /// Who takes the sidecars' spans by OTLP over gRPC; `None`: the demo itself.
+    pub collector: Option<SocketAddr>,
     /// The `vigla-proxy` program.
     pub proxy_program: PathBuf,
     /// Folder for lock files and run directories; `None`: `$XDG_RUNTIME_DIR/vigla`, else `TEMP/vigla-UID`.
@@ -78,6 +80,7 @@ impl DemoOptions {
             rate: Self::DEFAULT_RATE,
             requests: None,
             seed: 1,
+            collector: None,
             proxy_program: proxy_program.into(),
             runtime_dir: None,
         }

@@ -329,7 +329,7 @@ fn measure(url: &str) {
         let (before, started, cpu_before) = (memory("VmRSS"), Instant::now(), cpu());
         let settings = KubeSettings {
             kubeconfig: Some(file),
-            context: None,
+            ..KubeSettings::default()
         };
         let source = KubeSource::open(&settings).await.unwrap();
         let mut states = source.watch();

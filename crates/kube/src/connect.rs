@@ -15,6 +15,8 @@ pub struct KubeSettings {
     pub kubeconfig: Option<PathBuf>,
     /// Context of that file; `None`: its current one.
     pub context: Option<String>,
+    /// Namespaces to read one by one where the API server does not show us all of them at once.
+    pub namespaces: Vec<String>,
 }
 
 /// Why there is no way to the API server.

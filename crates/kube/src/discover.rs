@@ -6,7 +6,7 @@ use serde::Deserialize;
 use tokio::{sync::Notify, sync::watch, time::timeout};
 
 use crate::{
-    board::Board,
+    board::{Board, Part},
     kinds::KINDS,
     wire::{Server, WireError},
 };
@@ -88,7 +88,13 @@ pub(crate) async fn run(
             Err(error) => {
                 for (index, served) in catalogue.borrow().iter().enumerate() {
                     if *served == Served::Unknown {
-                        board.note(index, error.following());
+                        board.note(
+                            &Part {
+                                index,
+                                namespace: None,
+                            },
+                            error.following(),
+                        );
                     }
                 }
                 MISSING

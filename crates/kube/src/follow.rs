@@ -10,16 +10,17 @@ use std::{
 
 use tokio::{
     sync::{Notify, watch},
+    task::JoinSet,
     time::{Instant, sleep, timeout},
 };
 
 use crate::{
-    board::{Board, Following},
+    board::{Board, Following, Part},
     discover::{Catalogue, Served},
     kept::Slim,
     kinds::{KINDS, Kind},
     table::Table,
-    wire::{Event, Lines, Server, WireError, read_event},
+    wire::{Event, Lines, MAX_OBJECTS, Refusal, Server, WireError, read_event},
 };
 
 /// The first pause after trouble; it doubles.
@@ -41,8 +42,9 @@ pub(crate) type Shared<V> = Arc<Mutex<Table<V>>>;
 /// Follows one of [`KINDS`].
 pub(crate) struct Follower<S: Slim> {
     pub(crate) server: Server,
-    /// Which of [`KINDS`].
-    pub(crate) index: usize,
+    pub(crate) part: Part,
+    /// Where to look when the server does not show the kind in all namespaces at once.
+    pub(crate) namespaces: Arc<[Arc<str>]>,
     pub(crate) table: Shared<S::Kept>,
     pub(crate) board: Arc<Board>,
     /// Whether watches may begin with everything there is; one refusal tells for all kinds of the server.
@@ -50,6 +52,24 @@ pub(crate) struct Follower<S: Slim> {
     pub(crate) catalogue: watch::Receiver<Catalogue>,
     /// Woken when the catalogue seems wrong.
     pub(crate) doubt: Arc<Notify>,
+    /// Changes when the server answers again after a silence: what waits since before may wait for ever.
+    pub(crate) back: watch::Receiver<u64>,
+}
+
+impl<S: Slim> Clone for Follower<S> {
+    fn clone(&self) -> Self {
+        Self {
+            server: self.server.clone(),
+            part: self.part.clone(),
+            namespaces: Arc::clone(&self.namespaces),
+            table: Arc::clone(&self.table),
+            board: Arc::clone(&self.board),
+            streaming: Arc::clone(&self.streaming),
+            catalogue: self.catalogue.clone(),
+            doubt: Arc::clone(&self.doubt),
+            back: self.back.clone(),
+        }
+    }
 }
 
 /// Where following stands.
@@ -64,27 +84,34 @@ enum Place {
 
 impl<S: Slim> Follower<S> {
     fn kind(&self) -> &'static Kind {
-        &KINDS[self.index]
+        &KINDS[self.part.index]
     }
 
     /// Runs until the catalogue ends.
     pub(crate) async fn run(mut self) {
         loop {
-            let served = self.catalogue.borrow_and_update()[self.index];
+            let index = self.part.index;
+            let served = self.catalogue.borrow_and_update()[index];
             let mut catalogue = self.catalogue.clone();
-            let index = self.index;
+            self.board.divide(index, None);
             let other = catalogue.wait_for(move |catalogue| catalogue[index] != served);
             let ended = match served {
                 Served::Unknown => other.await.is_err(),
                 Served::Nowhere => {
-                    self.take(|table| table.replace(Table::default()));
-                    self.board.note(self.index, Following::Absent);
+                    self.take(|table| table.replace(None, Table::default()));
+                    self.board.note(&self.part, Following::Absent);
                     other.await.is_err()
                 }
-                Served::As(version) => tokio::select! {
-                    other = other => other.is_err(),
-                    () = self.follow(version) => false,
-                },
+                Served::As(version) => {
+                    let follow = async {
+                        self.follow(version).await;
+                        self.follow_each(version).await;
+                    };
+                    tokio::select! {
+                        other = other => other.is_err(),
+                        () = follow => false,
+                    }
+                }
             };
             if ended {
                 return;
@@ -96,14 +123,37 @@ impl<S: Slim> Follower<S> {
     fn take(&self, change: impl FnOnce(&mut Table<S::Kept>) -> bool) {
         let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
         let changed = change(&mut table);
-        let objects = table.len();
+        let objects = match &self.part.namespace {
+            Some(namespace) => table.len_in(namespace),
+            None => table.len(),
+        };
         drop(table);
-        self.board.count(self.index, objects, changed);
+        self.board.count(&self.part, objects, changed);
     }
 
-    /// Follows the kind in one version for as long as the server knows it.
+    /// Takes a whole list.
+    fn replace(&self, list: Table<S::Kept>) {
+        self.take(|table| table.replace(self.part.namespace.as_deref(), list));
+    }
+
+    /// Follows the kind in each namespace by itself.
+    async fn follow_each(&self, version: &'static str) {
+        self.board.divide(self.part.index, Some(&self.namespaces));
+        let mut each = JoinSet::new();
+        for namespace in &*self.namespaces {
+            let mut one = self.clone();
+            one.part.namespace = Some(Arc::clone(namespace));
+            each.spawn(async move { one.follow(version).await });
+        }
+        each.join_all().await;
+    }
+
+    /// Follows the kind in one version for as long as the server knows it, in all namespaces or in one; ends when that
+    /// is all namespaces and they are not shown at once.
     async fn follow(&self, version: &'static str) {
-        let path = self.kind().path(version);
+        let path = self.kind().path(version, self.part.namespace.as_deref());
+        let mut back = self.back.clone();
+        back.mark_unchanged();
         let mut place = Place::Nowhere;
         let mut pause = FIRST_PAUSE;
         let mut troubled = false;
@@ -111,19 +161,25 @@ impl<S: Slim> Follower<S> {
             let began = Instant::now();
             let watched = matches!(place, Place::Watching(..));
             let result = match place {
-                Place::Nowhere => self.begin(&path, version).await,
-                Place::At(from) => match self.server.watch(&path, &from).await {
-                    Ok(lines) => Ok(Place::Watching(from, lines)),
-                    Err(error) => Err((error, Place::At(from))),
+                Place::Nowhere => tokio::select! {
+                    begun = self.begin(&path, version) => begun,
+                    Ok(()) = back.changed() => Ok(Place::Nowhere),
+                },
+                Place::At(from) => tokio::select! {
+                    opened = self.server.watch(&path, &from) => match opened {
+                        Ok(lines) => Ok(Place::Watching(from, lines)),
+                        Err(error) => Err((error, Place::At(from))),
+                    },
+                    Ok(()) = back.changed() => Ok(Place::At(from)),
                 },
                 Place::Watching(from, mut lines) => {
                     // What says yes to everything is no API server yet: an event or a quiet second shows one.
                     if !troubled || !matches!(timeout(PROBATION, lines.fill()).await, Ok(Ok(false) | Err(_)))
                     {
                         troubled = false;
-                        self.board.note(self.index, Following::Current);
+                        self.board.note(&self.part, Following::Current);
                     }
-                    self.watch(from, lines, version).await
+                    self.watch(from, lines, version, &mut back).await
                 }
             };
             if began.elapsed() >= GOOD_WATCH {
@@ -147,8 +203,16 @@ impl<S: Slim> Follower<S> {
             match &error {
                 WireError::Absent => {
                     self.doubt.notify_one();
-                    self.board.note(self.index, Following::Failing(error.to_string()));
+                    self.board.note(&self.part, Following::Failing(error.to_string()));
                     place = Place::Nowhere;
+                }
+                WireError::Refused(refusal)
+                    if refusal.code == 403
+                        && self.part.namespace.is_none()
+                        && !self.namespaces.is_empty()
+                        && self.kind().is_namespaced() =>
+                {
+                    return;
                 }
                 // The list that follows tells whether anything is wrong.
                 WireError::Expired => place = Place::Nowhere,
@@ -160,7 +224,11 @@ impl<S: Slim> Follower<S> {
             }
             let refused = error.is_denied();
             // Kinds of one server do not ask in step.
-            sleep(pause + Duration::from_millis(self.index as u64 * 5)).await;
+            let rest = pause + Duration::from_millis(self.part.index as u64 * 5);
+            tokio::select! {
+                () = sleep(rest) => (),
+                Ok(()) = back.changed() => (),
+            }
             let longest = if refused { REFUSED_PAUSE } else { LONGEST_PAUSE };
             pause = (pause * 2).min(longest);
         }
@@ -168,7 +236,7 @@ impl<S: Slim> Follower<S> {
 
     fn fail(&self, error: &WireError) {
         tracing::debug!(kind = self.kind().kind, %error, "a kind of the API server cannot be followed");
-        self.board.note(self.index, error.following());
+        self.board.note(&self.part, error.following());
     }
 
     /// Reads everything there is.
@@ -181,24 +249,28 @@ impl<S: Slim> Follower<S> {
                 Err(error @ (WireError::Absent | WireError::Unreachable(_))) => {
                     return Err((error, Place::Nowhere));
                 }
-                Err(WireError::Refused(refusal)) if matches!(refusal.code, 401 | 403 | 429 | 503) => {
+                Err(WireError::Refused(refusal)) if matches!(refusal.code, 401 | 403 | 429 | 500..) => {
                     return Err((WireError::Refused(refusal), Place::Nowhere));
                 }
                 Err(WireError::Refused(refusal)) => {
-                    // Old servers refuse the parameters; some accept them and then cannot.
-                    tracing::info!(%refusal, "the API server does not stream lists: they are read in pages");
-                    self.streaming.store(false, Ordering::Relaxed);
+                    // Old servers refuse the parameters.
+                    self.stream_no_more(&refusal);
                 }
                 Err(WireError::Expired | WireError::Unreadable(_)) => (),
             }
         }
         match self.list(path, version).await {
             Ok(from) => {
-                self.board.note(self.index, Following::Current);
+                self.board.note(&self.part, Following::Current);
                 Ok(Place::At(from))
             }
             Err(error) => Err((error, Place::Nowhere)),
         }
+    }
+
+    fn stream_no_more(&self, refusal: &Refusal) {
+        tracing::info!(%refusal, "the API server does not stream lists: they are read in pages");
+        self.streaming.store(false, Ordering::Relaxed);
     }
 
     /// A watch that begins with everything; `None` when it ended before.
@@ -206,10 +278,19 @@ impl<S: Slim> Follower<S> {
         let mut lines = self.server.stream(path).await?;
         let mut list = Table::default();
         while let Some(line) = lines.next().await? {
-            match read_event::<S>(line)? {
+            let event = match read_event::<S>(line) {
+                Err(WireError::Refused(refusal)) => {
+                    // Some accept the parameters and then cannot.
+                    self.stream_no_more(&refusal);
+                    return Ok(None);
+                }
+                event => event?,
+            };
+            match event {
                 Event::Put(object) => {
                     let (key, at) = (object.meta().key(), object.meta().version());
                     list.put(key, at, object.keep(self.kind(), version));
+                    check_size(list.len())?;
                 }
                 Event::Remove(object) => {
                     list.remove(&object.meta().key(), object.meta().version());
@@ -218,8 +299,9 @@ impl<S: Slim> Follower<S> {
                     version: from,
                     initial_end: true,
                 } => {
-                    self.take(|table| table.replace(list));
-                    self.board.note(self.index, Following::Current);
+                    lines.release();
+                    self.replace(list);
+                    self.board.note(&self.part, Following::Current);
                     return Ok(Some(Place::Watching(from, lines)));
                 }
                 Event::Bookmark { .. } => (),
@@ -246,11 +328,12 @@ impl<S: Slim> Follower<S> {
                     let (key, at) = (object.meta().key(), object.meta().version());
                     list.put(key, at, object.keep(self.kind(), version));
                 }
+                check_size(list.len())?;
                 if page.metadata.r#continue.is_empty() {
                     if page.metadata.resource_version.is_empty() {
                         return Err(WireError::Unreadable("a list has no resourceVersion".to_owned()));
                     }
-                    self.take(|table| table.replace(list));
+                    self.replace(list);
                     return Ok(page.metadata.resource_version);
                 }
                 from = page.metadata.r#continue;
@@ -265,9 +348,14 @@ impl<S: Slim> Follower<S> {
         mut from: String,
         mut lines: Lines,
         version: &str,
+        back: &mut watch::Receiver<u64>,
     ) -> Result<Place, (WireError, Place)> {
         loop {
-            let line = match lines.next().await {
+            let next = tokio::select! {
+                next = lines.next() => next,
+                Ok(()) = back.changed() => return Ok(Place::At(from)),
+            };
+            let line = match next {
                 Ok(Some(line)) => line,
                 Ok(None) => return Ok(Place::At(from)),
                 // What was told is known: a broken connection costs nothing.
@@ -279,6 +367,8 @@ impl<S: Slim> Follower<S> {
                     from.clone_from(&object.meta().resource_version);
                     let kept = object.keep(self.kind(), version);
                     self.take(|table| table.put(key, at, kept));
+                    let known = self.table.lock().unwrap_or_else(PoisonError::into_inner).len();
+                    check_size(known).map_err(|error| (error, Place::Nowhere))?;
                 }
                 Event::Remove(object) => {
                     from.clone_from(&object.meta().resource_version);
@@ -289,4 +379,14 @@ impl<S: Slim> Follower<S> {
             }
         }
     }
+}
+
+/// A kind is kept whole or not at all: what was known before stays.
+fn check_size(objects: usize) -> Result<(), WireError> {
+    if objects > MAX_OBJECTS {
+        return Err(WireError::Unreadable(format!(
+            "there are more than {MAX_OBJECTS} objects: narrow what is read by namespaces"
+        )));
+    }
+    Ok(())
 }

@@ -55,10 +55,18 @@ impl Kind {
         }
     }
 
-    /// The path of all its objects, in all namespaces.
-    pub(crate) fn path(&self, version: &str) -> String {
+    /// Whether its objects are in namespaces.
+    pub(crate) fn is_namespaced(&self) -> bool {
+        !matches!(self.kind, "Namespace" | "GatewayClass")
+    }
+
+    /// The path of its objects in a namespace, or in all.
+    pub(crate) fn path(&self, version: &str, namespace: Option<&str>) -> String {
         let root = if self.group.is_empty() { "api" } else { "apis" };
-        format!("/{root}/{}/{}", self.api_version(version), self.plural)
+        let within = namespace
+            .map(|name| format!("namespaces/{name}/"))
+            .unwrap_or_default();
+        format!("/{root}/{}/{within}{}", self.api_version(version), self.plural)
     }
 }
 

@@ -14,6 +14,7 @@ mod follow;
 mod kept;
 mod kinds;
 mod meta;
+mod pulse;
 mod source;
 mod table;
 mod wire;

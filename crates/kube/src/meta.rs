@@ -62,7 +62,7 @@ impl Meta {
 /// whole object a second time.
 fn is_needed(annotation: &str) -> bool {
     let domain = annotation.split('/').next().unwrap_or_default();
-    ["istio.io", "kiali.io", "vigla.dev", "gateway.networking.k8s.io"]
+    ["istio.io", "kiali.io", "vigla", "gateway.networking.k8s.io"]
         .iter()
         .any(|needed| {
             domain
@@ -109,7 +109,7 @@ mod tests {
             r#"{"name":"a","namespace":"n","resourceVersion":"7","creationTimestamp":null,
                 "managedFields":[{"manager":"kubectl","fieldsV1":{"f:spec":{}}}],
                 "annotations":{"kubectl.kubernetes.io/last-applied-configuration":"{}","sidecar.istio.io/inject":"true",
-                    "notistio.io/x":"1","istio.io/rev":"a\u0062"}}"#,
+                    "notistio.io/x":"1","istio.io/rev":"a\u0062","demo.vigla/rate":"3"}}"#,
         )
         .unwrap();
         assert_eq!((&*meta.key(), meta.version()), ("n/a", Some(7)));
@@ -118,7 +118,14 @@ mod tests {
             .iter()
             .map(|(key, value)| format!("{key}={value}"))
             .collect();
-        assert_eq!(annotations, ["istio.io/rev=ab", "sidecar.istio.io/inject=true"]);
+        assert_eq!(
+            annotations,
+            [
+                "demo.vigla/rate=3",
+                "istio.io/rev=ab",
+                "sidecar.istio.io/inject=true"
+            ]
+        );
         let none: Meta = serde_json::from_str(r#"{"annotations":null,"labels":null}"#).unwrap();
         assert!(none.annotations.is_empty() && none.labels.is_none());
         assert_eq!(serde_json::to_string(&none).unwrap(), "{}");

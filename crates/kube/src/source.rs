@@ -16,12 +16,13 @@ use vigla_model::Location;
 use vigla_sources::{ConfigError, ConfigSource, ConfigState};
 
 use crate::{
-    board::{Board, Following, KindStatus},
+    board::{Board, Following, KindStatus, Part},
     connect::{ConnectError, KubeSettings, connect},
     discover::{self, Catalogue},
     follow::{Follower, Shared},
     kept::{Backing, Named, Pod, Slice, Slim, Text, Workload, Written},
     kinds::{KINDS, Shape},
+    pulse,
     wire::Server,
 };
 
@@ -55,11 +56,11 @@ impl KubeSource {
     /// When the kubeconfig or the credentials in it cannot be used.
     pub async fn open(settings: &KubeSettings) -> Result<Self, ConnectError> {
         let (client, server) = connect(settings).await?;
-        Ok(Self::over(client, &server))
+        Ok(Self::over(client, &server, &settings.namespaces))
     }
 
     /// Reads a cluster over a client that is there already.
-    pub(crate) fn over(client: kube::Client, name: &str) -> Self {
+    pub(crate) fn over(client: kube::Client, name: &str, namespaces: &[String]) -> Self {
         let server = Server::new(client);
         let board = Arc::new(Board::default());
         let doubt = Arc::new(Notify::new());
@@ -73,8 +74,12 @@ impl KubeSource {
             Arc::clone(&doubt),
             Arc::clone(&board),
         ));
+        let (back, noticed) = watch::channel(0);
+        tasks.spawn(pulse::run(server.clone(), Arc::clone(&board), back));
         let start = Start {
             server,
+            namespaces: namespaces.iter().map(|name| Arc::from(name.as_str())).collect(),
+            back: noticed,
             board: &board,
             doubt,
             streaming,
@@ -90,7 +95,7 @@ impl KubeSource {
             }
         }
         let (sender, state) = watch::channel(Arc::default());
-        tasks.spawn(publish(known, Arc::clone(&board), sender));
+        tasks.spawn(publish(known, Arc::clone(&board), !namespaces.is_empty(), sender));
         Self {
             name: format!("kubernetes {name}"),
             board,
@@ -123,6 +128,8 @@ impl ConfigSource for KubeSource {
 /// What all followers have in common.
 struct Start<'a> {
     server: Server,
+    namespaces: Arc<[Arc<str>]>,
+    back: watch::Receiver<u64>,
     board: &'a Arc<Board>,
     doubt: Arc<Notify>,
     streaming: Arc<AtomicBool>,
@@ -133,7 +140,12 @@ impl Start<'_> {
     fn follow<S: Slim>(&self, tasks: &mut JoinSet<()>, index: usize, table: &Shared<S::Kept>) {
         let follower = Follower::<S> {
             server: self.server.clone(),
-            index,
+            part: Part {
+                index,
+                namespace: None,
+            },
+            namespaces: Arc::clone(&self.namespaces),
+            back: self.back.clone(),
             table: Arc::clone(table),
             board: Arc::clone(self.board),
             streaming: Arc::clone(&self.streaming),
@@ -145,14 +157,14 @@ impl Start<'_> {
 }
 
 /// Publishes what is known whenever it differs.
-async fn publish(known: Known, board: Arc<Board>, state: watch::Sender<Arc<ConfigState>>) {
+async fn publish(known: Known, board: Arc<Board>, in_part: bool, state: watch::Sender<Arc<ConfigState>>) {
     let started = Instant::now();
     while !board.all_settled() && started.elapsed() < PATIENCE {
         let left = PATIENCE.saturating_sub(started.elapsed());
         let _ = timeout(left, board.changed.notified()).await;
     }
     loop {
-        let mut next = known.state(&board.status());
+        let mut next = known.state(&board.status(), board.silence().as_deref(), in_part);
         let before = state.borrow().clone();
         if before.revision == 0 || differs(&before, &next) {
             next.revision = before.revision + 1;
@@ -177,7 +189,7 @@ fn differs(before: &ConfigState, next: &ConfigState) -> bool {
     let same = |(a, b): (&Arc<Instance>, &Arc<Instance>)| Arc::ptr_eq(a, b) || a == b;
     let same_instances = before.instances.len() == next.instances.len()
         && before.instances.iter().zip(&next.instances).all(same);
-    !same_files || !same_instances || before.errors != next.errors
+    !same_files || !same_instances || before.errors != next.errors || before.notes != next.notes
 }
 
 impl Known {
@@ -187,7 +199,8 @@ impl Known {
         self.texts.last().expect("one was just added")
     }
 
-    fn state(&self, status: &[KindStatus]) -> ConfigState {
+    /// `in_part`: what only other rights would show is no trouble as long as something is shown.
+    fn state(&self, status: &[KindStatus], silence: Option<&str>, in_part: bool) -> ConfigState {
         let mut state = ConfigState::default();
         for table in &self.texts {
             let table = lock(table);
@@ -198,7 +211,19 @@ impl Known {
         }
         state.files.sort_by(|a, b| a.name.cmp(&b.name));
         state.instances = self.instances();
-        state.errors.extend(troubles(status));
+        let refused = |kind: &&KindStatus| matches!(kind.following, Following::Refused(_));
+        let in_part = in_part && status.iter().any(|kind| kind.following == Following::Current);
+        let (refused, others): (Vec<&KindStatus>, Vec<&KindStatus>) =
+            status.iter().partition(|kind| in_part && refused(kind));
+        state.notes = troubles(&refused).iter().map(ToString::to_string).collect();
+        state.errors.extend(troubles(&others));
+        // Who follows may not know yet.
+        if let (Some(reason), []) = (silence, state.errors.as_slice()) {
+            state.errors.push(trouble(
+                "API server",
+                format!("it does not answer: {reason}; what was read last stays"),
+            ));
+        }
         state
     }
 
@@ -234,9 +259,9 @@ fn lock<V>(table: &Shared<V>) -> std::sync::MutexGuard<'_, crate::table::Table<V
 }
 
 /// What is not known, or is from before: one error for all kinds with the same trouble.
-fn troubles(status: &[KindStatus]) -> Vec<ConfigError> {
+fn troubles(status: &[&KindStatus]) -> Vec<ConfigError> {
     let mut kinds: BTreeMap<&str, Vec<&KindStatus>> = BTreeMap::new();
-    for kind in status {
+    for &kind in status {
         match &kind.following {
             Following::Failing(error) | Following::Refused(error) => {
                 kinds.entry(error).or_default().push(kind);
@@ -248,23 +273,27 @@ fn troubles(status: &[KindStatus]) -> Vec<ConfigError> {
     kinds
         .into_iter()
         .map(|(error, kinds)| {
-            let names: Vec<&str> = kinds.iter().map(|kind| kind.resource.as_str()).collect();
+            let names: Vec<String> = kinds.iter().map(|kind| kind.shown()).collect();
             let stays = if kinds.iter().any(|kind| kind.known) {
                 "; what was read last stays"
             } else {
                 ""
             };
-            ConfigError {
-                trouble: vigla_config::Trouble::Broken,
-                place: Location {
-                    file: names.join(", ").into(),
-                    line: 1,
-                    column: 1,
-                },
-                message: format!("{error}{stays}"),
-            }
+            trouble(&names.join(", "), format!("{error}{stays}"))
         })
         .collect()
+}
+
+fn trouble(what: &str, message: String) -> ConfigError {
+    ConfigError {
+        trouble: vigla_config::Trouble::Broken,
+        place: Location {
+            file: what.into(),
+            line: 1,
+            column: 1,
+        },
+        message,
+    }
 }
 
 #[cfg(test)]

@@ -82,18 +82,24 @@ impl<V: PartialEq> Table<V> {
         self.gone.push_back((key.into(), version));
     }
 
-    /// Takes a whole list in place of all that was known. Values that say the same stay the ones that they were.
-    pub(crate) fn replace(&mut self, mut list: Self) -> bool {
-        let mut changed = self.rows.len() != list.rows.len();
+    /// Takes a whole list in place of all that was known, of a namespace or of all. Values that say the same stay the
+    /// ones that they were.
+    pub(crate) fn replace(&mut self, namespace: Option<&str>, mut list: Self) -> bool {
+        let is_of = |key: &str| namespace.is_none_or(|namespace| key.split('/').next() == Some(namespace));
+        let (mut before, others): (BTreeMap<_, _>, BTreeMap<_, _>) = mem::take(&mut self.rows)
+            .into_iter()
+            .partition(|(key, _)| is_of(key));
+        let mut changed = before.len() != list.rows.len();
         for (key, row) in &mut list.rows {
-            match self.rows.get_mut(key) {
+            match before.get_mut(key) {
                 Some(known) if known.value == row.value => mem::swap(&mut known.value, &mut row.value),
                 _ => changed = true,
             }
         }
-        self.rows = list.rows;
+        self.rows = others;
+        self.rows.append(&mut list.rows);
         // A list is the truth of its moment: what it does not know of is gone, by itself.
-        self.gone.clear();
+        self.gone.retain(|(key, _)| !is_of(key));
         changed
     }
 
@@ -110,6 +116,13 @@ impl<V: PartialEq> Table<V> {
     /// How many there are.
     pub(crate) fn len(&self) -> usize {
         self.rows.len()
+    }
+
+    /// How many there are in a namespace.
+    pub(crate) fn len_in(&self, namespace: &str) -> usize {
+        // `0` comes next after `/`.
+        let range = format!("{namespace}/").into_boxed_str()..format!("{namespace}0").into_boxed_str();
+        self.rows.range(range).count()
     }
 }
 
@@ -162,11 +175,27 @@ mod tests {
             list.put("a".into(), Some(9), value);
             list
         };
-        assert!(!table.replace(list("y")));
-        assert!(table.replace(list("z")));
-        assert!(table.replace(Table::default()));
-        assert!(!table.replace(Table::default()));
+        assert!(!table.replace(None, list("y")));
+        assert!(table.replace(None, list("z")));
+        assert!(table.replace(None, Table::default()));
+        assert!(!table.replace(None, Table::default()));
         assert_eq!(table.len(), 0);
+    }
+
+    #[test]
+    fn a_list_of_one_namespace_leaves_the_others() {
+        let mut table = Table::default();
+        for key in ["a/x", "a/y", "ab/x", "b/x"] {
+            table.put(key.into(), Some(1), 1);
+        }
+        let mut list = Table::default();
+        list.put("a/y".into(), Some(2), 1);
+        assert!(table.replace(Some("a"), list));
+        let keys: Vec<&str> = table.entries().map(|(key, _)| key).collect();
+        assert_eq!(keys, ["a/y", "ab/x", "b/x"]);
+        assert_eq!((table.len(), table.len_in("a"), table.len_in("ab")), (3, 1, 1));
+        assert!(table.replace(Some("b"), Table::default()));
+        assert!(!table.replace(Some("b"), Table::default()));
     }
 
     #[test]

@@ -3,23 +3,36 @@
 //! `kube` brings the connection, the credentials and their renewal. Its own lists are read through a tree that holds
 //! every field of a page first; here each object is read straight into the few fields that count.
 
-use std::{fmt, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use http::{Request, StatusCode};
 use http_body_util::{BodyExt, Limited};
 use kube::{Client, client::Body};
 use serde::{Deserialize, de::DeserializeOwned};
 use thiserror::Error;
-use tokio::time::timeout;
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit},
+    time::{Instant, timeout},
+};
 
 use crate::board::Following;
 
 /// Objects in a page of a list: some 6 MB of pods.
 const PAGE: usize = 500;
-/// A page. Lists that must come whole, because their pages expire, may be much larger.
-const MAX_PAGE_BYTES: usize = 512 << 20;
-/// One event of a watch: the API server takes objects of 1.5 MiB, which grow by what it manages itself.
-const MAX_LINE_BYTES: usize = 16 << 20;
+/// A page: ten times as much as its pods usually have.
+const MAX_PAGE_BYTES: usize = 64 << 20;
+/// A list that must come whole because its pages expire: 40 000 pods.
+const MAX_LIST_BYTES: usize = 512 << 20;
+/// Which kinds there are: some kilobytes.
+const MAX_CATALOGUE_BYTES: usize = 4 << 20;
+/// Objects of one kind: as many pods as Kubernetes is made for.
+pub(crate) const MAX_OBJECTS: usize = 150_000;
+/// Questions that wait for an answer, lists that are on their way with them; one more asks whether it answers at all.
+/// Watches that are open wait for nothing.
+const MAX_IN_FLIGHT: usize = 19;
+/// One event of a watch: the API server takes objects of 1.5 MiB, which grow by what it manages itself. Each kind may
+/// have one under way.
+const MAX_LINE_BYTES: usize = 4 << 20;
 /// What the server says about a refusal.
 const MAX_REFUSAL_BYTES: usize = 64 << 10;
 /// An answer begins within this time.
@@ -30,6 +43,10 @@ const WHOLE: Duration = Duration::from_secs(60);
 const WATCH_SECONDS: u64 = 60;
 /// A watch that stays silent for longer is dead, whatever the connection says.
 const SILENCE: Duration = Duration::from_secs(WATCH_SECONDS + 10);
+
+/// An event that has begun is whole within this time, or comes at least at this rate.
+const EVENT: Duration = Duration::from_secs(3);
+const EVENT_BYTES_PER_SECOND: f64 = 10e3;
 
 /// Why the API server gave no answer that can be used.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -197,18 +214,37 @@ fn unreadable(error: impl fmt::Display) -> WireError {
 #[derive(Clone)]
 pub(crate) struct Server {
     client: Client,
+    places: Arc<Semaphore>,
 }
 
 impl Server {
     pub(crate) fn new(client: Client) -> Self {
-        Self { client }
+        Self {
+            client,
+            places: Arc::new(Semaphore::new(MAX_IN_FLIGHT)),
+        }
     }
 
     /// Asks for something small, whole.
     pub(crate) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, WireError> {
+        self.read(path, MAX_CATALOGUE_BYTES).await
+    }
+
+    async fn read<T: DeserializeOwned>(&self, path: &str, most: usize) -> Result<T, WireError> {
+        let _place = self.place().await;
         let body = self.open(path).await?;
-        let bytes = whole(body, MAX_PAGE_BYTES).await?;
+        let bytes = whole(body, most).await?;
         serde_json::from_slice(&bytes).map_err(unreadable)
+    }
+
+    async fn place(&self) -> SemaphorePermit<'_> {
+        self.places.acquire().await.expect("it is never closed")
+    }
+
+    /// Asks for nothing but a sign of life.
+    pub(crate) async fn beat(&self) -> Result<(), WireError> {
+        let body = self.open("/version").await?;
+        whole(body, MAX_CATALOGUE_BYTES).await.map(drop)
     }
 
     /// One page of a list; `whole` asks for all of it at once.
@@ -218,13 +254,13 @@ impl Server {
         from: &str,
         whole: bool,
     ) -> Result<Page<T>, WireError> {
-        let query = match (whole, from) {
-            (true, _) => path.to_owned(),
-            (false, "") => format!("{path}?limit={PAGE}"),
+        let (query, most) = match (whole, from) {
+            (true, _) => (path.to_owned(), MAX_LIST_BYTES),
+            (false, "") => (format!("{path}?limit={PAGE}"), MAX_PAGE_BYTES),
             // The server gives them as plain letters and digits.
-            (false, from) => format!("{path}?limit={PAGE}&continue={from}"),
+            (false, from) => (format!("{path}?limit={PAGE}&continue={from}"), MAX_PAGE_BYTES),
         };
-        self.get(&query).await
+        self.read(&query, most).await
     }
 
     /// A watch from a version on.
@@ -232,6 +268,7 @@ impl Server {
         let query = format!(
             "{path}?watch=true&allowWatchBookmarks=true&timeoutSeconds={WATCH_SECONDS}&resourceVersion={version}"
         );
+        let _place = self.place().await;
         Ok(Lines::new(self.open(&query).await?))
     }
 
@@ -241,7 +278,10 @@ impl Server {
             "{path}?watch=true&allowWatchBookmarks=true&timeoutSeconds={WATCH_SECONDS}&sendInitialEvents=true\
              &resourceVersionMatch=NotOlderThan"
         );
-        Ok(Lines::new(self.open(&query).await?))
+        let place = Arc::clone(&self.places).acquire_owned().await;
+        let mut lines = Lines::new(self.open(&query).await?);
+        lines.place = Some(place.expect("it is never closed"));
+        Ok(lines)
     }
 
     async fn open(&self, path: &str) -> Result<Body, WireError> {
@@ -299,6 +339,10 @@ pub(crate) struct Lines {
     used: usize,
     /// Bytes of the buffer without an end of line.
     searched: usize,
+    /// Since when an event is under way.
+    begun: Option<Instant>,
+    /// Held while a list is under way.
+    place: Option<OwnedSemaphorePermit>,
 }
 
 impl Lines {
@@ -308,7 +352,14 @@ impl Lines {
             buffer: Vec::new(),
             used: 0,
             searched: 0,
+            begun: None,
+            place: None,
         }
+    }
+
+    /// The list is whole: from here on it is a watch, which waits for nothing.
+    pub(crate) fn release(&mut self) {
+        self.place = None;
     }
 
     /// The next line; `None` when the server has ended the watch.
@@ -331,6 +382,7 @@ impl Lines {
                 .position(|&byte| byte == b'\n');
             if let Some(length) = newline {
                 self.searched += length;
+                self.begun = None;
                 return Ok(true);
             }
             self.buffer.drain(..self.used);
@@ -345,9 +397,18 @@ impl Lines {
                     "an event has more than {MAX_LINE_BYTES} bytes"
                 )));
             }
-            let frame = timeout(SILENCE, self.body.frame())
+            let patience = if self.buffer.is_empty() { SILENCE } else { EVENT };
+            let frame = timeout(patience, self.body.frame())
                 .await
-                .map_err(|_| WireError::Unreachable(format!("the watch was silent for {SILENCE:?}")))?;
+                .map_err(|_| WireError::Unreachable(format!("the watch was silent for {patience:?}")))?;
+            if !self.buffer.is_empty() {
+                let taken = self.begun.get_or_insert_with(Instant::now).elapsed();
+                if taken > EVENT && self.buffer.len() as f64 / taken.as_secs_f64() < EVENT_BYTES_PER_SECOND {
+                    return Err(WireError::Unreachable(format!(
+                        "an event did not end within {EVENT:?}"
+                    )));
+                }
+            }
             match frame {
                 None if self.buffer.trim_ascii().is_empty() => return Ok(false),
                 None => {

@@ -6,6 +6,7 @@
 pub mod fakes;
 mod folder;
 mod jaeger;
+mod joined;
 mod mesh_config;
 mod metrics;
 mod names;
@@ -17,6 +18,7 @@ pub mod traces;
 
 pub use folder::{FolderError, FolderSource};
 pub use jaeger::JaegerSource;
+pub use joined::JoinedSource;
 pub use mesh_config::{ConfigError, ConfigFile, ConfigSource, ConfigState};
 pub use metrics::{MetricSource, SourceAbout, SourceError};
 pub use names::Names;

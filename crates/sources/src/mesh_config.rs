@@ -26,7 +26,9 @@ pub struct ConfigState {
     pub files: Vec<Arc<ConfigFile>>,
     /// What is wrong with files whose newest text is broken: the last good one stays in `files`.
     pub errors: Vec<ConfigError>,
-    /// Running instances, where the source knows them: a cluster does, files do not.
+    /// What the source does not show us, for want of rights; what it shows is whole without.
+    pub notes: Vec<String>,
+    /// Running instances, where the source knows them: a cluster does, files do when Pods are among them.
     pub instances: Vec<Arc<Instance>>,
 }
 

@@ -9,7 +9,7 @@ use crate::{
     address::{Address, FrameState, History, ListState, Named, Route, Sort, encode},
     components::{Provenance, empty_face, failed_face, icon_small, loading_face, provenance, state_glyph},
     live::{Fetched, Mesh, Pulse},
-    words::State,
+    words::{State, blind},
 };
 use rows::{Row, arrange, summary};
 
@@ -84,13 +84,21 @@ pub(crate) fn ListPage(
     );
     let rows = Memo::new(move |_| list.value().map(|page| arrange(&page.items, &state.read())));
     let full = Memo::new(move |_| rows.read().is_some());
-    let sub = move || list.value().map(|page| summary(&page.items, kind.one()));
+    let sub = move || {
+        list.value().map(|page| {
+            let all = summary(&page.items, kind.one());
+            match blind(&page.degraded) {
+                Some(blind) => format!("{all} · {blind}"),
+                None => all,
+            }
+        })
+    };
     let search = move |event| {
         let text = event_target_value(&event);
         address.change::<ListState>(History::Replace, |list| list.search = text);
     };
     view! {
-        <div class="page" class:is-stale=move || list.error().is_some()>
+        <div class="page" class:is-stale=move || list.error().is_some() || list.value().is_some_and(|page| !page.degraded.is_empty())>
             <div class="head"><h1>{kind.title()}</h1><p class="sub">{sub}</p></div>
             <label class="field">{icon_small("i-search")}<span class="vh">"Search by name"</span>
                 <input type="search" data-search="" placeholder="Name, namespace, app or version" spellcheck="false" autocomplete="off"

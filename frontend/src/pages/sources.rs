@@ -83,7 +83,7 @@ fn source_row(source: &SourceStatus) -> impl IntoView + use<> {
             <td>{source.kind.clone()}</td>
             <td class="r num">{number::or_dash(source.latency_ms.map(number::millis))}</td>
             <td class="r num">{number::or_dash(source.age_seconds.map(time::span))}</td>
-            <td class="wrap">{source.detail.clone()}</td>
+            <td class="wrap">{source.detail.clone()}{source.notes.iter().map(|note| view! { <br/><span class="faint">{note.clone()}</span> }).collect_view()}</td>
             <td class="wrap" class:err=matches!(state, State::Failing | State::Degraded)>{trouble}</td>
         </tr>
     }

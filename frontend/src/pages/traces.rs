@@ -7,7 +7,7 @@ use crate::{
     address::{Address, FrameState, History, Route, TracesState, encode},
     components::{empty_face, failed_face, glyph, loading_face, share_bar},
     live::Fetched,
-    words::{State, number, time},
+    words::{State, blind, number, time},
 };
 
 /// Period of the list.
@@ -31,15 +31,19 @@ pub(crate) fn TracesPage() -> impl IntoView {
     let sub = move || {
         list.value().map(|list| {
             let more = if list.next.is_some() { " and more" } else { "" };
-            format!(
+            let found = format!(
                 "{}{more} · {}",
                 number::counted(list.items.len(), "trace"),
                 list.source
-            )
+            );
+            match blind(&list.degraded) {
+                Some(blind) => format!("{found} · {blind}"),
+                None => found,
+            }
         })
     };
     view! {
-        <div class="page" class:is-stale=move || list.error().is_some()>
+        <div class="page" class:is-stale=move || list.error().is_some() || list.value().is_some_and(|list| !list.degraded.is_empty())>
             <div class="head"><h1>"Traces"</h1><p class="sub">{sub}</p></div>
             <Filters names=names/>
             {move || match (list.value(), list.error()) {

@@ -1,9 +1,9 @@
 //! Sentences and fragments that more than one page says.
 
-use vigla_api::{Response, Traffic};
+use vigla_api::{Degraded, Response, Traffic};
 use vigla_model::ResponseFlags;
 
-use super::number;
+use super::{number, time};
 
 /// What each response flag means: `NC`, `the route names a cluster that does not exist`.
 pub(crate) fn flag_words(flags: &str) -> Vec<(String, String)> {
@@ -75,6 +75,13 @@ pub(crate) fn difference(source: Option<&Traffic>, destination: Option<&Traffic>
     })
 }
 
+/// What a source did not give, and since when: `Jaeger does not answer: no connection; as of 14:18:42`.
+pub(crate) fn blind(parts: &[Degraded]) -> Option<String> {
+    let part = parts.first()?;
+    let since = time::parse(&part.since).map_or_else(|| part.since.clone(), time::clock);
+    Some(format!("{}; as of {since}", part.reason))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -124,5 +131,19 @@ mod tests {
                 && failed(&response("200", Some(14)))
         );
         assert!(!failed(&response("404", None)) && !failed(&response("200", Some(0))));
+    }
+
+    #[test]
+    fn what_is_from_before_says_since_when_and_why() {
+        let part = Degraded {
+            source: "Jaeger".into(),
+            since: "2026-11-23T14:18:42Z".into(),
+            reason: "Jaeger does not answer: no connection".into(),
+        };
+        assert_eq!(
+            blind(&[part]).as_deref(),
+            Some("Jaeger does not answer: no connection; as of 14:18:42")
+        );
+        assert_eq!(blind(&[]), None);
     }
 }

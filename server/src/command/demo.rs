@@ -1,11 +1,12 @@
 //! `vigla demo`: the laptop mesh and the console over it, in one process with its sidecars as children.
 
-use std::{env, path::PathBuf, sync::Arc};
+use std::{env, net::SocketAddr, path::PathBuf, sync::Arc};
 
 use anyhow::{Context, ensure};
 use clap::{Args, Subcommand, ValueEnum};
 use tokio_util::sync::CancellationToken;
 use vigla_demo::{CaptureMode, Demo, DemoOptions, EnvoyChoice};
+use vigla_kube::{KubeSettings, KubeSource};
 use vigla_model::{Namespace, Scope};
 
 use super::{scenario, tell};
@@ -31,6 +32,12 @@ pub struct Arguments {
     /// Folder of your own YAML to run instead of Bookinfo. It is only read.
     #[arg(long, value_name = "DIR")]
     mesh: Option<PathBuf>,
+    /// Cluster whose config to run instead: a kubeconfig. Its Deployments run here, as its rules say; it is only read.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["mesh", "scenario"])]
+    kubeconfig: Option<PathBuf>,
+    /// Context of the kubeconfig, before its current one.
+    #[arg(long, value_name = "NAME", requires = "kubeconfig")]
+    context: Option<String>,
     /// How calls get to the sidecars: an address for each workload, or a port of 127.0.0.1 for each listener.
     #[arg(long, value_enum, default_value_t = Capture::Bind)]
     capture: Capture,
@@ -46,6 +53,9 @@ pub struct Arguments {
     /// Decides when pages are asked for: the same seed, the same traffic.
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// Who takes the sidecars' spans (OTLP over gRPC, such as a Jaeger at 127.0.0.1:4317) in place of the console.
+    #[arg(long, value_name = "IP:PORT")]
+    collector: Option<SocketAddr>,
     /// The sidecar's program; without it `vigla-proxy` beside this one.
     #[arg(long, value_name = "FILE", env = "VIGLA_PROXY_BIN", hide = true)]
     proxy_program: Option<PathBuf>,
@@ -114,9 +124,25 @@ async fn run_demo(arguments: Arguments) -> anyhow::Result<()> {
         rate: arguments.rate,
         requests: arguments.requests,
         seed: arguments.seed,
+        collector: arguments.collector,
         ..DemoOptions::new(proxy_program)
     };
-    let demo = Arc::new(Demo::start(options).await.context("the demo mesh cannot start")?);
+    let cluster = match arguments.kubeconfig {
+        Some(file) => {
+            let settings = KubeSettings {
+                kubeconfig: Some(file),
+                context: arguments.context,
+                namespaces: arguments.namespaces,
+            };
+            Some(Arc::new(KubeSource::open(&settings).await?))
+        }
+        None => None,
+    };
+    let started = match cluster {
+        Some(cluster) => Demo::over(options, cluster).await,
+        None => Demo::start(options).await,
+    };
+    let demo = Arc::new(started.context("the demo mesh cannot start")?);
     let shutdown = CancellationToken::new();
     let console = console::demo(demo.clone(), ConsoleScope(scope), shutdown.clone());
     super::say(&format!("Vigla is at http://{address}/"));

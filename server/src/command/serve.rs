@@ -61,7 +61,7 @@ async fn run_serve(arguments: Arguments) -> anyhow::Result<()> {
         settings.config.folders.clear();
         settings.kubernetes = Some(KubeSettings {
             kubeconfig: Some(file),
-            context: None,
+            ..KubeSettings::default()
         });
     }
     if let Some(context) = arguments.context {
@@ -81,9 +81,6 @@ async fn run_serve(arguments: Arguments) -> anyhow::Result<()> {
     };
     let listener = serve::bind(arguments.port.or(settings.server.port).unwrap_or(PORT)).await?;
     let address = listener.local_addr()?;
-    if settings.traces.jaeger.is_some() {
-        tell("  note:  traces of a Jaeger are not shown yet");
-    }
     let base = settings.server.base_path.clone();
     let shutdown = CancellationToken::new();
     let console = console::serve(settings, ConsoleScope(scope), shutdown.clone()).await?;

@@ -28,9 +28,7 @@ pub async fn get_graph(
 ) -> Result<Json<Graph>, ApiError> {
     only_export_has_formats(&query)?;
     let (question, at) = Question::parse(&query, &caller)?;
-    if live.newest().is_none() {
-        return Err(ApiError::NotReady("the service graph"));
-    }
+    ready(&live)?;
     let frame = live.frame(question.window, at).await?;
     let degraded: Vec<_> = frame.degraded.iter().map(Into::into).collect();
     Ok(Json(question.body(
@@ -80,9 +78,7 @@ pub async fn get_graph_export(
 ) -> Result<Response, ApiError> {
     let format: Format = query.format.as_deref().unwrap_or("json").parse()?;
     let (question, at) = Question::parse(&query, &caller)?;
-    if live.newest().is_none() {
-        return Err(ApiError::NotReady("the service graph"));
-    }
+    ready(&live)?;
     let frame = live.frame(question.window, at).await?;
     let view = question.cut(&frame);
     let degraded: Vec<_> = frame.degraded.iter().map(Into::into).collect();
@@ -113,6 +109,15 @@ async fn svg(view: View) -> Result<String, ApiError> {
     };
     let drawn = tokio::task::spawn_blocking(draw).await;
     drawn.ok().flatten().ok_or(ApiError::Internal)
+}
+
+/// Before the first frame there is no answer: because the console has just started, or the source gives none.
+fn ready(live: &Live) -> Result<(), ApiError> {
+    match (live.newest(), live.trouble()) {
+        (Some(_), _) => Ok(()),
+        (None, Some(error)) => Err(error.into()),
+        (None, None) => Err(ApiError::NotReady("the service graph")),
+    }
 }
 
 fn only_export_has_formats(query: &GraphQuery) -> Result<(), ApiError> {

@@ -1,6 +1,6 @@
 //! Namespaces, services, workloads and apps: lists and details, each with its traffic and health.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use axum::{
     Json,
@@ -31,10 +31,11 @@ pub async fn get_namespaces(
     State(live): State<Live>,
     Asked(query): Asked<ListQuery>,
 ) -> Result<Json<Page<NamespaceItem>>, ApiError> {
-    let (frame, view) = view(&caller, &live, Grain::Workload, query.window.as_deref()).await?;
+    let known = Known::read(&caller, &live, Grain::Workload, query.window.as_deref()).await?;
+    let (snapshot, view) = (&known.snapshot, &known.view);
     let wanted = caller.readable(query.namespaces.as_deref())?;
     let mut rows: BTreeMap<Namespace, NamespaceItem> = BTreeMap::new();
-    for namespace in frame.snapshot.namespaces() {
+    for namespace in snapshot.namespaces() {
         let shown = caller.scope().allows(namespace.as_str());
         if shown && wanted.as_ref().is_none_or(|wanted| wanted.contains(namespace)) {
             let item = NamespaceItem {
@@ -44,12 +45,12 @@ pub async fn get_namespaces(
             rows.insert(namespace.clone(), item);
         }
     }
-    for workload in frame.snapshot.workloads() {
+    for workload in snapshot.workloads() {
         if let Some(row) = rows.get_mut(&workload.namespace) {
             row.workloads += 1;
         }
     }
-    for service in frame.snapshot.services() {
+    for service in snapshot.services() {
         if let Some(row) = rows.get_mut(&service.namespace) {
             row.services += 1;
         }
@@ -60,18 +61,17 @@ pub async fn get_namespaces(
             .values()
             .filter(|node| node.namespace.as_ref() == Some(namespace));
         let worst = nodes.clone().max_by_key(|node| severity(node.health.state));
-        row.health = worst.map_or_else(no_traffic, |node| health_body(&node.health));
+        row.health = worst.map_or_else(|| known.without_traffic(), |node| health_body(&node.health));
         let mut sum = vigla_graph::Side::default();
         nodes.for_each(|node| sum.add(&node.inbound));
         row.inbound = traffic_body(&sum, view.window, Include::default());
     }
-    let degraded = degraded(&frame);
     page(
         rows.into_values().collect(),
         |row| row.name.clone(),
         query.limit,
         query.cursor.as_deref(),
-        degraded,
+        known.degraded(),
     )
     .map(Json)
 }
@@ -157,14 +157,15 @@ impl Kind {
     }
 
     /// Every object of the kind as config and traffic know it, in order of namespace and name.
-    fn rows(self, snapshot: &Snapshot, view: &View) -> BTreeMap<(String, String), ObjectItem> {
+    fn rows(self, known: &Known) -> BTreeMap<(String, String), ObjectItem> {
+        let (snapshot, view) = (&known.snapshot, &known.view);
         let mut rows = BTreeMap::new();
         let mut add = |namespace: &str, name: &str, more: ObjectItem| {
             let key = (namespace.to_owned(), name.to_owned());
             let item = ObjectItem {
                 namespace: key.0.clone(),
                 name: key.1.clone(),
-                health: no_traffic(),
+                health: known.without_traffic(),
                 ..more
             };
             rows.entry(key).or_insert(item);
@@ -220,9 +221,9 @@ impl Kind {
 }
 
 async fn list(kind: Kind, caller: Caller, live: Live, query: ListQuery) -> Listed {
-    let (frame, view) = view(&caller, &live, kind.grain(), query.window.as_deref()).await?;
+    let known = Known::read(&caller, &live, kind.grain(), query.window.as_deref()).await?;
     let wanted = caller.readable(query.namespaces.as_deref())?;
-    let rows = kind.rows(&frame.snapshot, &view).into_values().filter(|row| {
+    let rows = kind.rows(&known).into_values().filter(|row| {
         caller.scope().allows(&row.namespace)
             && wanted
                 .as_ref()
@@ -234,7 +235,7 @@ async fn list(kind: Kind, caller: Caller, live: Live, query: ListQuery) -> Liste
         key,
         query.limit,
         query.cursor.as_deref(),
-        degraded(&frame),
+        known.degraded(),
     )
     .map(Json)
 }
@@ -247,8 +248,8 @@ async fn detail(
     query: DetailQuery,
 ) -> Result<Json<ObjectDetail>, ApiError> {
     let namespace = caller.readable_one(&namespace)?;
-    let (frame, view) = view(&caller, &live, kind.grain(), query.window.as_deref()).await?;
-    let snapshot = &frame.snapshot;
+    let known = Known::read(&caller, &live, kind.grain(), query.window.as_deref()).await?;
+    let (snapshot, view) = (&known.snapshot, &known.view);
     if let Some(cluster) = query
         .cluster
         .filter(|cluster| snapshot.settings().cluster.as_str() != cluster)
@@ -260,15 +261,14 @@ async fn detail(
         Kind::Workload => "workload",
         Kind::App => "app",
     };
-    let item = kind
-        .rows(snapshot, &view)
-        .remove(&(namespace.to_string(), name.clone()));
+    let item = kind.rows(&known).remove(&(namespace.to_string(), name.clone()));
     let item =
         item.ok_or_else(|| ApiError::NotFound(format!("{word} `{name}` in namespace `{namespace}`")))?;
     let mut detail = ObjectDetail {
         item,
         window_seconds: view.window.as_secs_f64(),
         at: format_time(view.at),
+        degraded: known.degraded(),
         ..ObjectDetail::default()
     };
     match kind {
@@ -350,29 +350,42 @@ fn sidecar(snapshot: &Snapshot, workload: &vigla_config::Workload) -> Option<boo
     Some(instances.all(|instance| instance.sidecar.is_some()))
 }
 
-async fn view(
-    caller: &Caller,
-    live: &Live,
-    grain: Grain,
-    window: Option<&str>,
-) -> Result<(std::sync::Arc<Frame>, View), ApiError> {
-    let window = parse_window(window)?;
-    if live.newest().is_none() {
-        return Err(ApiError::NotReady("the service graph"));
+/// What is known now: objects by the newest config, traffic by the newest answer of the metric source. Either may be
+/// without the other.
+struct Known {
+    frame: Arc<Frame>,
+    snapshot: Arc<Snapshot>,
+    view: View,
+}
+
+impl Known {
+    async fn read(
+        caller: &Caller,
+        live: &Live,
+        grain: Grain,
+        window: Option<&str>,
+    ) -> Result<Self, ApiError> {
+        let window = parse_window(window)?;
+        let frame = live.frame_or_config(window).await?;
+        let view = Question::of_list(caller, grain, window).cut(&frame);
+        Ok(Self {
+            snapshot: live.snapshot(),
+            frame,
+            view,
+        })
     }
-    let frame = live.frame(window, None).await?;
-    let view = Question::of_list(caller, grain, window).cut(&frame);
-    Ok((frame, view))
-}
 
-fn degraded(frame: &Frame) -> Vec<Degraded> {
-    frame.degraded.iter().map(Into::into).collect()
-}
+    fn degraded(&self) -> Vec<Degraded> {
+        self.frame.degraded.iter().map(Into::into).collect()
+    }
 
-fn no_traffic() -> vigla_api::Health {
-    vigla_api::Health {
-        state: "no_traffic".into(),
-        why: Vec::new(),
+    /// Health of what no traffic was counted for: none, or nobody knows.
+    fn without_traffic(&self) -> vigla_api::Health {
+        let state = if self.frame.stale { "unknown" } else { "no_traffic" };
+        vigla_api::Health {
+            state: state.into(),
+            why: Vec::new(),
+        }
     }
 }
 

@@ -6,14 +6,15 @@ use axum::{Json, extract::State};
 use vigla_api::{
     Capabilities, ConfigErrorBody, ConfigProblem, ProxyStatus, SourceStatus, Status,
     convert::{object_body, place_body},
-    format_time,
+    format_time, parse_time,
 };
 use vigla_control_plane::Connection;
 use vigla_demo::Demo;
-use vigla_sources::{ConfigSource, traces::TraceSource};
+use vigla_sources::{ConfigSource, ConfigState, traces::TraceSource};
 
 use crate::{
-    caller::Caller, cut::now, handlers::traces, live::Live, sources::SourceBoard, state::About, tasks,
+    caller::Caller, cut::now, handlers::traces::Traces, live::Live, sources::SourceBoard, state::About,
+    tasks, traces,
 };
 
 /// `GET /api/v1/status`: version, sources, tasks, proxies, and what the caller may do.
@@ -24,7 +25,7 @@ pub async fn get_status(
     State(live): State<Live>,
     State(board): State<SourceBoard>,
     State(config): State<Option<Arc<dyn ConfigSource>>>,
-    State(traces): State<traces::Traces>,
+    State(traces): State<Traces>,
     State(demo): State<Option<Arc<Demo>>>,
 ) -> Json<Status> {
     let mut sources = Vec::new();
@@ -60,37 +61,17 @@ pub async fn get_status(
         visible.retain(of_scope);
         proxies = visible.iter().map(proxy).collect();
         config_problems = problems(&visible);
-        sources.push(embedded_traces(&board, demo));
-    } else if let Some(traces) = &traces {
+        sources.extend(embedded_traces(&board, demo));
+    } else if let Some(desk) = &traces {
         sources.push(SourceStatus {
-            name: traces.name().to_owned(),
+            name: desk.source().name().to_owned(),
             ..board.source(traces::NAME, "traces")
         });
     }
     if let Some(source) = &config {
         let state = source.watch().borrow().clone();
         config_errors = state.errors.iter().map(config_error).collect();
-        let broken = state.errors.first();
-        sources.push(SourceStatus {
-            name: source.name().into(),
-            kind: "config".into(),
-            state: match broken {
-                Some(_) => "degraded",
-                None if state.revision == 0 => "starting",
-                None => "ok",
-            }
-            .into(),
-            last_error: broken.map(|error| format!("{}: {}", error.place, error.message)),
-            detail: Some(match state.instances.len() {
-                0 => format!("{} files, revision {}", state.files.len(), state.revision),
-                pods => format!(
-                    "{} objects, {pods} pods, revision {}",
-                    state.files.len(),
-                    state.revision
-                ),
-            }),
-            ..SourceStatus::default()
-        });
+        sources.push(config_source(&board, &**source, &state));
     }
     sources.insert(0, metrics);
     Json(Status {
@@ -108,6 +89,42 @@ pub async fn get_status(
             scenarios: demo.is_some(),
         },
     })
+}
+
+/// A config source follows changes: what it says is of now, or of the moment since which it fails.
+fn config_source(board: &SourceBoard, source: &dyn ConfigSource, state: &ConfigState) -> SourceStatus {
+    let told = board.source(tasks::changes::CONFIG, "config");
+    let broken = state.errors.first();
+    let since = told.failing_since.as_deref().and_then(parse_time);
+    SourceStatus {
+        name: source.name().into(),
+        state: match broken {
+            Some(_) if state.files.is_empty() => "failing",
+            Some(_) => "degraded",
+            None if state.revision == 0 => "starting",
+            None => "ok",
+        }
+        .into(),
+        latency_ms: None,
+        age_seconds: match broken {
+            Some(_) => since.map(|since| now().since(since).as_secs_f64()),
+            None => (state.revision > 0).then_some(0.0),
+        },
+        last_error: match broken {
+            Some(error) => Some(format!("{}: {}", error.place, error.message)),
+            None => told.last_error.clone(),
+        },
+        detail: Some(match state.instances.len() {
+            0 => format!("{} files, revision {}", state.files.len(), state.revision),
+            pods => format!(
+                "{} objects, {pods} pods, revision {}",
+                state.files.len(),
+                state.revision
+            ),
+        }),
+        notes: state.notes.clone(),
+        ..told
+    }
 }
 
 /// What several proxies lack for the same reason is told once.
@@ -129,11 +146,12 @@ fn problems(proxies: &[vigla_control_plane::ProxyStatus]) -> Vec<ConfigProblem> 
 }
 
 /// The embedded trace store cannot fail; what it could not take is told.
-fn embedded_traces(board: &SourceBoard, demo: &Demo) -> SourceStatus {
-    let store = demo.traces().status();
+fn embedded_traces(board: &SourceBoard, demo: &Demo) -> Option<SourceStatus> {
+    let kept = demo.traces()?;
+    let store = kept.status();
     let rejected = store.last_reason.map(str::to_owned);
-    SourceStatus {
-        name: demo.traces().name().into(),
+    Some(SourceStatus {
+        name: kept.name().into(),
         state: "ok".into(),
         age_seconds: store.newest.map(|newest| now().since(newest).as_secs_f64()),
         last_error: store.last_refusal.clone().or(rejected),
@@ -148,7 +166,7 @@ fn embedded_traces(board: &SourceBoard, demo: &Demo) -> SourceStatus {
             store.bytes as f64 / 1e6
         )),
         ..board.source(traces::NAME, "traces")
-    }
+    })
 }
 
 fn proxy(status: &vigla_control_plane::ProxyStatus) -> ProxyStatus {

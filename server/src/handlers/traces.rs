@@ -1,21 +1,20 @@
 //! Traces: search, one trace, and the names to search by.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
 use axum::{
     Json,
     extract::{Path, State},
 };
 use vigla_api::{
-    Names, NoQuery, OperationsQuery, Problem, SpanBody, SpanEventBody, SpanLinkBody, TraceDetail, TraceItem,
-    TraceList, TraceService, TracesQuery, format_time,
+    Degraded, Names, NoQuery, OperationsQuery, Problem, SpanBody, SpanEventBody, SpanLinkBody, TraceDetail,
+    TraceItem, TraceList, TraceService, TracesQuery, format_time,
 };
 use vigla_model::Timestamp;
 use vigla_sources::{
     SourceError,
     traces::{
-        MAX_LIMIT, Span, SpanKind, SpanStatus, Tag, TagValue, TraceFilter, TraceId, TraceQuery, TraceSource,
-        TraceSummary,
+        MAX_LIMIT, Span, SpanKind, SpanStatus, Tag, TagValue, TraceFilter, TraceId, TraceQuery, TraceSummary,
     },
 };
 
@@ -24,14 +23,13 @@ use crate::{
     caller::Caller,
     cut::{now, parse_time, parse_window},
     error::ApiError,
-    sources::SourceBoard,
+    last_good::Given,
+    traces::TraceDesk,
 };
 
 /// Where traces come from; `None` when nothing was set up.
-pub type Traces = Option<Arc<dyn TraceSource>>;
+pub type Traces = Option<TraceDesk>;
 
-/// Name of the source on the board.
-pub const NAME: &str = "traces";
 /// Traces of a page when the caller does not say.
 const LIMIT: usize = 20;
 /// Age of the newest traces that are told when the caller does not say: proxies send their spans each second, and a
@@ -50,20 +48,20 @@ const MAX_TEXT: usize = 1024;
 pub async fn get_traces(
     caller: Caller,
     State(traces): State<Traces>,
-    State(board): State<SourceBoard>,
     Asked(query): Asked<TracesQuery>,
 ) -> Result<Json<TraceList>, ApiError> {
     let asked = parse(&query, &caller, now())?;
-    let source = source(traces)?;
-    let page = noted(&board, source.search(&asked)).await?;
+    let desk = desk(traces)?;
+    let (from, to) = (format_time(asked.from), format_time(asked.to));
+    let page = desk.search(&format!("{query:?}"), asked).await?;
     Ok(Json(TraceList {
-        items: page.items.iter().map(item).collect(),
-        next: page.next.map(|next| next.to_string()),
-        from: format_time(asked.from),
-        to: format_time(asked.to),
-        source: source.name().to_owned(),
-        exact: source.capabilities().exact,
-        degraded: Vec::new(),
+        items: page.good.answer.items.iter().map(item).collect(),
+        next: page.good.answer.next.map(|next| next.to_string()),
+        from,
+        to,
+        source: desk.source().name().to_owned(),
+        exact: desk.source().capabilities().exact,
+        degraded: degraded(&page),
     }))
 }
 
@@ -74,17 +72,17 @@ pub async fn get_traces(
 pub async fn get_trace(
     caller: Caller,
     State(traces): State<Traces>,
-    State(board): State<SourceBoard>,
     Path(id): Path<String>,
     Asked(NoQuery {}): Asked<NoQuery>,
 ) -> Result<Json<TraceDetail>, ApiError> {
     let id: TraceId = id
         .parse()
         .map_err(|error| ApiError::BadParameter(format!("{error}")))?;
-    let source = source(traces)?;
-    let trace = noted(&board, source.trace(id)).await?;
+    let desk = desk(traces)?;
+    let found = desk.trace(id).await?;
     let missing = || ApiError::NotFound(format!("trace {id}: it was not recorded, or is no longer kept"));
-    let trace = trace
+    let whole = found.good.answer.clone();
+    let trace = whole
         .and_then(|trace| trace.only(caller.scope()))
         .ok_or_else(missing)?;
     let summary = TraceSummary::of(&trace).ok_or_else(missing)?;
@@ -93,7 +91,8 @@ pub async fn get_trace(
         item: item(&summary),
         all: trace.spans.iter().map(|span| span_body(span, start_ns)).collect(),
         dropped: trace.dropped,
-        source: source.name().to_owned(),
+        source: desk.source().name().to_owned(),
+        degraded: degraded(&found),
     }))
 }
 
@@ -102,12 +101,9 @@ pub async fn get_trace(
 pub async fn get_services(
     caller: Caller,
     State(traces): State<Traces>,
-    State(board): State<SourceBoard>,
     Asked(NoQuery {}): Asked<NoQuery>,
 ) -> Result<Json<Names>, ApiError> {
-    let source = source(traces)?;
-    let items = noted(&board, source.services(caller.scope())).await?;
-    Ok(Json(Names { items }))
+    Ok(Json(names(&desk(traces)?.services(caller.scope()).await?)))
 }
 
 /// `GET /api/v1/traces/operations`: operations of a service.
@@ -116,31 +112,29 @@ pub async fn get_services(
 pub async fn get_operations(
     caller: Caller,
     State(traces): State<Traces>,
-    State(board): State<SourceBoard>,
     Asked(query): Asked<OperationsQuery>,
 ) -> Result<Json<Names>, ApiError> {
-    let source = source(traces)?;
-    let items = noted(&board, source.operations(caller.scope(), &query.service)).await?;
-    Ok(Json(Names { items }))
+    let found = desk(traces)?.operations(caller.scope(), &query.service).await?;
+    Ok(Json(names(&found)))
 }
 
-fn source(traces: Traces) -> Result<Arc<dyn TraceSource>, ApiError> {
+fn names(found: &Given<Vec<String>>) -> Names {
+    Names {
+        items: found.good.answer.clone(),
+        degraded: degraded(found),
+    }
+}
+
+fn degraded<T>(given: &Given<T>) -> Vec<Degraded> {
+    given.degraded.iter().map(Into::into).collect()
+}
+
+fn desk(traces: Traces) -> Result<TraceDesk, ApiError> {
     let none = || SourceError::Unavailable {
         source_name: "traces".into(),
         reason: "this console has no source of traces: name one in its settings".into(),
     };
     Ok(traces.ok_or_else(none)?)
-}
-
-/// Waits for an answer and puts on the board how that went.
-async fn noted<T>(
-    board: &SourceBoard,
-    answer: impl Future<Output = Result<T, SourceError>>,
-) -> Result<T, SourceError> {
-    let started = std::time::Instant::now();
-    let answer = answer.await;
-    board.note(NAME, now(), started.elapsed(), &answer.as_ref().map(|_| ()));
-    answer
 }
 
 fn parse(query: &TracesQuery, caller: &Caller, now: Timestamp) -> Result<TraceQuery, ApiError> {

@@ -32,5 +32,6 @@ pub(super) fn read(section: &mut Section<'_, '_>) -> Option<KubeSettings> {
     (kubeconfig.is_some() || in_pod == Some(true)).then(|| KubeSettings {
         kubeconfig,
         context: context.map(str::to_owned),
+        namespaces: Vec::new(),
     })
 }

@@ -4,8 +4,12 @@
 use std::{
     env, fs,
     path::{Path, PathBuf},
-    process::Command,
-    sync::mpsc::{Receiver, RecvTimeoutError, channel},
+    process::{Command, Stdio},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+        mpsc::{Receiver, RecvTimeoutError, channel},
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -63,29 +67,36 @@ impl GoPeer {
     /// The program, if it was named or built before.
     pub(crate) fn find(&self, root: &Path) -> Option<PathBuf> {
         let named = env::var_os(self.variable).map(PathBuf::from);
-        let built = || self.binary(root).ok();
+        let built = || self.binary(root, &cache().ok()?).ok();
         named.or_else(built).filter(|path| path.is_file())
     }
 
     /// [`GoPeer::find`], built if it is not there.
-    pub(crate) fn ensure(&self, root: &Path) -> anyhow::Result<PathBuf> {
+    pub(crate) fn ensure(&self, root: &Path, stop: &AtomicBool) -> anyhow::Result<PathBuf> {
         if let Some(found) = self.find(root) {
             return Ok(found);
         }
+        if let Some(named) = env::var_os(self.variable) {
+            bail!("{} names {}, which is no file", self.variable, named.display());
+        }
+        self.build(root, &cache()?, stop)
+    }
+
+    /// Builds it into the folder of its `go.sum` in `cache`.
+    fn build(&self, root: &Path, cache: &Path, stop: &AtomicBool) -> anyhow::Result<PathBuf> {
         let go = find_program("go").with_context(|| {
             format!(
                 "{} is built by Go, which is not on PATH; or name one by {}",
                 self.name, self.variable
             )
         })?;
-        let binary = self.binary(root)?;
+        let binary = self.binary(root, cache)?;
         let folder = binary
             .parent()
             .expect("the binary lies in a folder of its go.sum");
-        let drafts = cache()?;
-        fs::create_dir_all(&drafts).with_context(|| format!("cannot make {}", drafts.display()))?;
-        let draft = tempfile::tempdir_in(&drafts)?;
-        let made = draft.path().join(self.name);
+        fs::create_dir_all(cache).with_context(|| format!("cannot make {}", cache.display()))?;
+        let draft = tempfile::tempdir_in(cache)?;
+        let (made, log) = (draft.path().join(self.name), draft.path().join("log"));
         // Cargo compiles at the same time and matters more.
         let mut build = match find_program("nice") {
             Some(nice) => {
@@ -97,6 +108,9 @@ impl GoPeer {
         };
         build
             .current_dir(self.module(root))
+            // Neither a workspace around this one nor a C compiler changes what is built.
+            .env("GOWORK", "off")
+            .env("CGO_ENABLED", "0")
             .args([
                 "build",
                 "-p",
@@ -106,11 +120,27 @@ impl GoPeer {
                 &format!("-ldflags=-s -w{}", self.linked),
                 "-o",
             ])
-            .args([made.as_os_str(), self.package.as_ref()]);
-        let output = build.output()?;
-        if !output.status.success() {
-            let said = String::from_utf8_lossy(&output.stderr);
-            let last: Vec<&str> = said.lines().rev().take(3).collect();
+            .args([made.as_os_str(), self.package.as_ref()])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(fs::File::create(&log)?);
+        let mut build = build.spawn()?;
+        let status = loop {
+            if let Some(status) = build.try_wait()? {
+                break status;
+            }
+            if stop.load(Relaxed) {
+                // What it has compiled so far is in Go's own cache: the next start goes on there.
+                build.kill()?;
+                build.wait()?;
+                bail!("building {} was given up", self.name);
+            }
+            thread::sleep(Duration::from_millis(200));
+        };
+        if !status.success() {
+            let said = fs::read_to_string(&log).unwrap_or_default();
+            let lines: Vec<&str> = said.lines().collect();
+            let last = &lines[lines.len().saturating_sub(3)..];
             bail!("Go cannot build {}: {}", self.name, last.join(" | "));
         }
         fs::create_dir_all(folder)?;
@@ -122,19 +152,24 @@ impl GoPeer {
         root.join("tests/peers").join(self.name)
     }
 
-    fn binary(&self, root: &Path) -> anyhow::Result<PathBuf> {
+    fn binary(&self, root: &Path, cache: &Path) -> anyhow::Result<PathBuf> {
         let sums = self.module(root).join("go.sum");
         let sums = fs::read(&sums).with_context(|| format!("cannot read {}", sums.display()))?;
         let hash = Sha256::digest(&sums);
         let key: String = hash.iter().take(6).map(|byte| format!("{byte:02x}")).collect();
-        Ok(cache()?.join(format!("{}-{key}", self.name)).join(self.name))
+        Ok(cache.join(format!("{}-{key}", self.name)).join(self.name))
     }
 }
+
+/// Where a program is, or why it is not.
+pub(crate) type Built = (&'static GoPeer, anyhow::Result<PathBuf>);
 
 /// Builds under way while cargo works.
 pub(crate) struct GoBuilds {
     started: Instant,
-    results: Receiver<(&'static GoPeer, anyhow::Result<PathBuf>)>,
+    results: Receiver<Built>,
+    finished: Vec<Built>,
+    stop: Arc<AtomicBool>,
 }
 
 impl GoBuilds {
@@ -142,36 +177,146 @@ impl GoBuilds {
     pub(crate) fn start(workspace: &Workspace) -> Self {
         let (sender, results) = channel();
         let root = workspace.root.clone();
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = Arc::clone(&stop);
         thread::spawn(move || {
             for peer in GO_PEERS {
-                // Nobody waits any more when a step before has failed.
-                let _ = sender.send((peer, peer.ensure(&root)));
+                if stopped.load(Relaxed) || sender.send((peer, peer.ensure(&root, &stopped))).is_err() {
+                    return;
+                }
             }
         });
         Self {
             started: Instant::now(),
             results,
+            finished: Vec::new(),
+            stop,
         }
     }
 
-    /// Waits for all of them; in CI not for ever.
-    pub(crate) fn finish(self) -> Vec<(&'static GoPeer, anyhow::Result<PathBuf>)> {
-        let mut all = Vec::new();
-        while all.len() < GO_PEERS.len() {
-            let received = if env::var_os("CI").is_some() {
-                let left = CI_PATIENCE.saturating_sub(self.started.elapsed());
-                self.results.recv_timeout(left)
-            } else {
-                self.results.recv().map_err(|_| RecvTimeoutError::Disconnected)
-            };
-            match received {
-                Ok(result) => all.push(result),
-                Err(_) => {
-                    let peer = GO_PEERS[all.len()];
-                    all.push((peer, Err(anyhow!("it was not built in time"))));
+    /// Waits for all of them, in CI not for ever; what is not there by then is given up.
+    pub(crate) fn finish(&mut self) -> &[Built] {
+        let patience = env::var_os("CI").map(|_| CI_PATIENCE.saturating_sub(self.started.elapsed()));
+        self.finish_within(patience)
+    }
+
+    fn finish_within(&mut self, patience: Option<Duration>) -> &[Built] {
+        let until = patience.map(|patience| Instant::now() + patience);
+        while self.finished.len() < GO_PEERS.len() {
+            let received = match until {
+                Some(until) => {
+                    let left = until.saturating_duration_since(Instant::now());
+                    self.results.recv_timeout(left)
                 }
-            }
+                None => self.results.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            };
+            self.finished.push(received.unwrap_or_else(|_| {
+                // The tests that come now need the machine for themselves.
+                self.stop.store(true, Relaxed);
+                let peer = GO_PEERS[self.finished.len()];
+                (peer, Err(anyhow!("it was not built in time")))
+            }));
         }
-        all
+        &self.finished
+    }
+}
+
+impl Drop for GoBuilds {
+    fn drop(&mut self) {
+        self.stop.store(true, Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HELLO: GoPeer = GoPeer {
+        name: "hello",
+        package: "hello",
+        variable: "VIGLA_NO_SUCH_PEER",
+        linked: " -X main.version=v7",
+    };
+
+    /// A tree with one small module.
+    fn tree(program: &str) -> tempfile::TempDir {
+        let root = tempfile::tempdir().unwrap();
+        let module = root.path().join("tests/peers/hello");
+        fs::create_dir_all(&module).unwrap();
+        fs::write(module.join("go.mod"), "module hello\n\ngo 1.21\n").unwrap();
+        fs::write(module.join("go.sum"), "").unwrap();
+        fs::write(module.join("main.go"), program).unwrap();
+        root
+    }
+
+    const PROGRAM: &str = "package main\n\nvar version string\n\nfunc main() { println(version) }\n";
+
+    fn has_go() -> bool {
+        let found = find_program("go").is_some();
+        if !found {
+            println!("skipped: go is not on PATH");
+        }
+        found
+    }
+
+    #[test]
+    fn a_program_is_built_once_into_the_folder_of_its_sums() {
+        if !has_go() {
+            return;
+        }
+        let (root, cache) = (tree(PROGRAM), tempfile::tempdir().unwrap());
+        let going_on = AtomicBool::new(false);
+        let built = HELLO.build(root.path(), cache.path(), &going_on).unwrap();
+        assert_eq!(built, HELLO.binary(root.path(), cache.path()).unwrap());
+        let said = Command::new(&built).output().unwrap();
+        assert_eq!(String::from_utf8(said.stderr).unwrap(), "v7\n");
+        let left: Vec<_> = fs::read_dir(cache.path()).unwrap().collect();
+        assert_eq!(left.len(), 1, "no drafts stay: {left:?}");
+        // Other sums are another program.
+        fs::write(root.path().join("tests/peers/hello/go.sum"), "\n").unwrap();
+        assert_ne!(built, HELLO.binary(root.path(), cache.path()).unwrap());
+    }
+
+    #[test]
+    fn what_cannot_be_built_says_why_and_leaves_nothing() {
+        if !has_go() {
+            return;
+        }
+        let (root, cache) = (
+            tree("package main\n\nfunc main() { missing() }\n"),
+            tempfile::tempdir().unwrap(),
+        );
+        let error = HELLO
+            .build(root.path(), cache.path(), &AtomicBool::new(false))
+            .unwrap_err();
+        assert!(error.to_string().contains("undefined: missing"), "{error}");
+        let given_up = HELLO
+            .build(root.path(), cache.path(), &AtomicBool::new(true))
+            .unwrap_err();
+        assert!(given_up.to_string().contains("given up"), "{given_up}");
+        assert_eq!(fs::read_dir(cache.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn what_is_not_built_in_time_is_gone_without() {
+        let (sender, results) = channel();
+        let stop = Arc::new(AtomicBool::new(false));
+        let mut builds = GoBuilds {
+            started: Instant::now(),
+            results,
+            finished: Vec::new(),
+            stop: Arc::clone(&stop),
+        };
+        sender.send((GO_PEERS[0], Ok(PathBuf::from("/here")))).unwrap();
+        let built = builds.finish_within(Some(Duration::from_millis(10)));
+        let told: Vec<_> = built
+            .iter()
+            .map(|(peer, path)| (peer.name, path.is_ok()))
+            .collect();
+        assert_eq!(
+            told,
+            [("etcd", true), ("jaeger", false), ("kube-apiserver", false)]
+        );
+        assert!(stop.load(Relaxed));
     }
 }

@@ -12,7 +12,10 @@ use vigla_sources::ConfigState;
 use vigla_store::Target;
 
 use super::lock;
-use crate::{address::AddressPlan, fleet::Fleet, generator::Page, mesh::Mesh, prometheus::write_config};
+use crate::{
+    address::AddressPlan, fleet::Fleet, generator::Page, mesh::Mesh, prometheus::write_config,
+    running::write_pods,
+};
 
 /// What is told of the newest mesh.
 pub(super) struct Told {
@@ -22,7 +25,7 @@ pub(super) struct Told {
     pub(super) published: watch::Sender<Published>,
     /// To the metric store.
     pub(super) targets: watch::Sender<Vec<Target>>,
-    /// To a real Prometheus, by files in this directory.
+    /// To a real Prometheus and whoever reads what runs, by files in this directory.
     pub(super) run_dir: PathBuf,
     /// To the traffic generator.
     pub(super) pages: watch::Sender<Arc<Vec<Page>>>,
@@ -40,7 +43,7 @@ impl Told {
             run_dir: run_dir.to_owned(),
             problems: Arc::new(Mutex::new(mesh.problems.clone())),
         };
-        told.write_prometheus_config(mesh);
+        told.write_files(mesh);
         told
     }
 
@@ -49,13 +52,16 @@ impl Told {
         self.published.send_replace(published(mesh, revision));
         self.targets.send_replace(mesh.targets());
         self.pages.send_replace(Arc::new(mesh.pages.clone()));
-        self.write_prometheus_config(mesh);
+        self.write_files(mesh);
     }
 
     /// Nothing here needs these files, so the mesh goes on without them.
-    fn write_prometheus_config(&self, mesh: &Mesh) {
+    fn write_files(&self, mesh: &Mesh) {
         if let Err(error) = write_config(&self.run_dir, &mesh.targets()) {
             tracing::warn!(%error, "The configuration for a real Prometheus cannot be written.");
+        }
+        if let Err(error) = write_pods(&self.run_dir, mesh) {
+            tracing::warn!(%error, "What runs cannot be written as Pods.");
         }
     }
 }

@@ -7,11 +7,11 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use tokio::sync::watch;
+use tokio::{sync::watch, time::timeout};
 use vigla_config::MeshSettings;
 use vigla_identity::Authority;
 use vigla_model::Timestamp;
-use vigla_sources::FolderSource;
+use vigla_sources::{ConfigSource, ConfigState, FolderSource};
 
 use crate::{
     DemoError, DemoOptions, EnvoyChoice, embedded,
@@ -22,6 +22,8 @@ use crate::{
 
 /// How long traffic waits for sidecars that are not ready; then it begins without them.
 const READY_DEADLINE: Duration = Duration::from_secs(15);
+/// How long a source may take to its first state; those over a network say what is missing after 10 s.
+const SOURCE_DEADLINE: Duration = Duration::from_secs(15);
 
 /// The folders that the config is read from.
 pub(super) struct Folders {
@@ -32,12 +34,6 @@ pub(super) struct Folders {
 impl Folders {
     /// Unpacks the embedded mesh, or takes the given one, and makes an empty overlay.
     pub(super) fn make(options: &DemoOptions, run_dir: &Path) -> Result<Self, DemoError> {
-        let make = |name: &str| {
-            let path = run_dir.join(name);
-            fs::create_dir(&path)
-                .map_err(DemoError::file(&path))
-                .map(|()| path)
-        };
         let mesh = match &options.mesh_dir {
             Some(dir) if dir.is_dir() => dir.clone(),
             Some(dir) => {
@@ -47,23 +43,58 @@ impl Folders {
                 });
             }
             None => {
-                let dir = make("mesh")?;
+                let dir = make(run_dir, "mesh")?;
                 embedded::unpack_mesh(&dir)?;
                 dir
             }
         };
         Ok(Self {
             mesh,
-            overlay: make("overlay")?,
+            overlay: make_overlay(run_dir)?,
         })
     }
 
     /// Reads and watches both, the overlay on top.
     pub(super) fn open(&self) -> Result<FolderSource, DemoError> {
-        FolderSource::open(&[&self.mesh, &self.overlay]).map_err(|error| DemoError::Mesh {
-            path: self.mesh.clone(),
-            reason: error.to_string(),
-        })
+        open_folders(&[&self.mesh, &self.overlay])
+    }
+}
+
+fn make(run_dir: &Path, name: &str) -> Result<PathBuf, DemoError> {
+    let path = run_dir.join(name);
+    fs::create_dir(&path)
+        .map_err(DemoError::file(&path))
+        .map(|()| path)
+}
+
+/// An empty overlay in the run directory.
+pub(super) fn make_overlay(run_dir: &Path) -> Result<PathBuf, DemoError> {
+    make(run_dir, "overlay")
+}
+
+/// Reads and watches folders, later ones over earlier ones.
+pub(super) fn open_folders(folders: &[&Path]) -> Result<FolderSource, DemoError> {
+    FolderSource::open(folders).map_err(|error| DemoError::Mesh {
+        path: folders.iter().copied().collect(),
+        reason: error.to_string(),
+    })
+}
+
+/// The first state of a source that is read over a network.
+pub(super) async fn first_state(source: &dyn ConfigSource) -> Result<Arc<ConfigState>, DemoError> {
+    let failed = |reason: String| DemoError::Mesh {
+        path: source.name().into(),
+        reason,
+    };
+    let mut states = source.watch();
+    let seen = timeout(SOURCE_DEADLINE, states.wait_for(|state| state.revision > 0)).await;
+    let state = match seen {
+        Ok(Ok(state)) => Arc::clone(&state),
+        Ok(Err(_)) | Err(_) => return Err(failed(format!("it says nothing within {SOURCE_DEADLINE:?}"))),
+    };
+    match state.errors.first() {
+        Some(error) if state.files.is_empty() => Err(failed(error.to_string())),
+        _ => Ok(state),
     }
 }
 

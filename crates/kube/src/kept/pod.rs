@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
 
 use serde::Deserialize;
-use vigla_config::{Capture, Instance};
+use vigla_config::{Capture, Instance, SIDECAR_CONTAINER, workload_of_owner};
 
 use super::{Slim, object::labels};
 use crate::{kinds::Kind, meta::Meta};
@@ -51,9 +51,6 @@ struct Condition {
     status: String,
 }
 
-/// What injection calls the sidecar's container; gateways call theirs so as well.
-const SIDECAR: &str = "istio-proxy";
-
 impl Slim for Pod {
     /// Nothing while the pod has no address, and when it has ended.
     type Kept = Option<Arc<Instance>>;
@@ -87,7 +84,7 @@ impl Slim for Pod {
             address,
             // Packets are redirected inside the pod: the sidecar has no address of its own.
             sidecar: containers
-                .any(|container| container.name == SIDECAR)
+                .any(|container| container.name == SIDECAR_CONTAINER)
                 .then(Capture::default),
             published: BTreeMap::new(),
             ready: self.metadata.deletion_timestamp.is_none() && conditions.into_iter().any(is_ready),
@@ -95,8 +92,7 @@ impl Slim for Pod {
     }
 }
 
-/// The workload that people know: the Deployment above the ReplicaSet, the CronJob above the Job. Names tell, so the
-/// objects between need not be read.
+/// The workload that people know, or the pod itself.
 fn workload_of(meta: &Meta) -> &str {
     let mut owners = meta.owner_references.iter().flatten();
     let Some(owner) = owners.find(|owner| owner.controller == Some(true)) else {
@@ -106,15 +102,7 @@ fn workload_of(meta: &Meta) -> &str {
         .labels
         .as_ref()
         .and_then(|labels| labels.get("pod-template-hash"));
-    let shorter = match owner.kind.as_str() {
-        "ReplicaSet" => hash.and_then(|hash| owner.name.strip_suffix(hash.as_str())?.strip_suffix('-')),
-        // A CronJob's Jobs end in the minute at which they were due.
-        "Job" => owner.name.rsplit_once('-').and_then(|(before, minute)| {
-            (minute.len() >= 8 && minute.bytes().all(|byte| byte.is_ascii_digit())).then_some(before)
-        }),
-        _ => None,
-    };
-    shorter.unwrap_or(&owner.name)
+    workload_of_owner(&owner.kind, &owner.name, hash.map(String::as_str))
 }
 
 #[cfg(test)]
@@ -136,15 +124,8 @@ mod tests {
 
     #[test]
     fn a_pod_belongs_to_the_workload_that_people_know() {
-        for (owner, name, expected) in [
-            ("ReplicaSet", "reviews-v1-5f6", "reviews-v1"),
-            ("ReplicaSet", "alone", "alone"),
-            ("StatefulSet", "db", "db"),
-            ("Job", "backup-29384711", "backup"),
-            ("Job", "import-2024", "import-2024"),
-        ] {
-            assert_eq!(workload(owner, name), expected);
-        }
+        assert_eq!(workload("ReplicaSet", "reviews-v1-5f6"), "reviews-v1");
+        assert_eq!(workload("StatefulSet", "db"), "db");
         let bare = keep(json!({"metadata": {"name": "p"}, "status": {"podIP": "10.0.0.1"}})).unwrap();
         assert_eq!(
             (

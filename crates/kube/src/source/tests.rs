@@ -3,6 +3,7 @@
 
 mod fake;
 mod real;
+mod trouble;
 
 use std::time::Duration;
 
@@ -44,7 +45,7 @@ fn open(fake: &Fake) -> KubeSource {
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let mut config = Config::new(fake.url.parse().unwrap());
     config.default_retry = false;
-    KubeSource::over(Client::try_from(config).unwrap(), "fake")
+    KubeSource::over(Client::try_from(config).unwrap(), "fake", &[])
 }
 
 /// All that a state says, a line each.

@@ -10,8 +10,9 @@ use std::{
 };
 
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional},
     net::{TcpListener, TcpStream},
+    sync::watch,
     task::JoinHandle,
 };
 
@@ -35,6 +36,8 @@ pub enum Behaviour {
     Truncate(AnswerTo),
     /// Answers 200 with pieces until there is none.
     Stream(Piece),
+    /// Stands aside: what comes is passed on to another server, until it behaves otherwise.
+    Pass(SocketAddr),
 }
 
 /// A server on a loopback port.
@@ -45,7 +48,7 @@ pub struct FakeServer {
 }
 
 struct Shared {
-    behaviour: Mutex<Behaviour>,
+    behaviour: watch::Sender<Behaviour>,
     requests: AtomicUsize,
     now: AtomicUsize,
     most: AtomicUsize,
@@ -61,7 +64,7 @@ impl FakeServer {
         let server = Self {
             address,
             shared: Arc::new(Shared {
-                behaviour: Mutex::new(behaviour),
+                behaviour: watch::Sender::new(behaviour),
                 requests: AtomicUsize::new(0),
                 now: AtomicUsize::new(0),
                 most: AtomicUsize::new(0),
@@ -91,9 +94,9 @@ impl FakeServer {
         format!("http://{}/", self.address)
     }
 
-    /// Behaves so from now on.
+    /// Behaves so from now on. Connections that were passed on are cut.
     pub fn set(&self, behaviour: Behaviour) {
-        *self.shared.behaviour.lock().expect("no test panics here") = behaviour;
+        self.shared.behaviour.send_replace(behaviour);
     }
 
     /// Closes the port and all connections: refused from now on.
@@ -145,11 +148,30 @@ impl Drop for UnderWay<'_> {
 
 impl Shared {
     async fn serve(&self, mut stream: TcpStream) -> std::io::Result<()> {
-        while let Some(request) = read_request(&mut stream).await? {
+        let mut behaviours = self.behaviour.subscribe();
+        loop {
+            let passed_to = match &*behaviours.borrow_and_update() {
+                Behaviour::Pass(address) => Some(*address),
+                _ => None,
+            };
+            if let Some(address) = passed_to {
+                let mut other = TcpStream::connect(address).await?;
+                tokio::select! {
+                    _ = copy_bidirectional(&mut stream, &mut other) => (),
+                    _ = behaviours.changed() => (),
+                }
+                return Ok(());
+            }
+            let stands_aside = behaviours.wait_for(|behaviour| matches!(behaviour, Behaviour::Pass(_)));
+            let request = tokio::select! {
+                request = read_request(&mut stream) => request?,
+                _ = stands_aside => return Ok(()),
+            };
+            let Some(request) = request else { return Ok(()) };
             self.requests.fetch_add(1, SeqCst);
             self.most.fetch_max(self.now.fetch_add(1, SeqCst) + 1, SeqCst);
             let _under_way = UnderWay(self);
-            let behaviour = self.behaviour.lock().expect("no test panics here").clone();
+            let behaviour = self.behaviour.borrow().clone();
             let head = |status: u16, length: usize| {
                 format!(
                     "HTTP/1.1 {status} X\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n"
@@ -196,9 +218,10 @@ impl Shared {
                     }
                     return Ok(());
                 }
+                // It changed while the request was read.
+                Behaviour::Pass(_) => return Ok(()),
             }
         }
-        Ok(())
     }
 }
 

@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use vigla_config::read_objects;
+use vigla_config::{Instance, read_objects};
 use vigla_model::Location;
 
 use super::disk;
@@ -99,6 +99,12 @@ impl Layers {
             next.errors
                 .extend(top.into_iter().flat_map(|entry| entry.errors.iter().cloned()));
         }
+        // Pods that were saved with the rest, as `kubectl get pods -o yaml` gives them.
+        let objects = next.files.iter().flat_map(|file| &file.objects);
+        next.instances = objects
+            .filter_map(|object| Instance::of_pod(object))
+            .map(Arc::new)
+            .collect();
         let same_files = next.files.len() == before.files.len()
             && next
                 .files

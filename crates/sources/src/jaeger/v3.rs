@@ -125,7 +125,11 @@ pub(super) fn read_traces(body: &[u8], limits: &Limits) -> Result<Vec<Trace>, Tr
     let mut spans: BTreeMap<TraceId, Vec<Span>> = BTreeMap::new();
     for part in serde_json::Deserializer::from_slice(body).into_iter::<Answer>() {
         let part = part.map_err(|error| Trouble::of_json(&error, body))?;
-        let batches = part.result.map(|data| data.resource_spans).unwrap_or_default();
+        // An answer without traces is a 404; this is something else, and no reason to think that there are none.
+        let result = part
+            .result
+            .ok_or_else(|| Trouble::Other("an answer to a search without `result`".to_owned()))?;
+        let batches = result.resource_spans;
         for (id, span) in otlp::decode(batches, limits).spans {
             spans.entry(id).or_default().push(span);
         }

@@ -170,7 +170,11 @@ impl Fake {
         if path == "/apis" {
             return state.groups();
         }
-        let known = |kind: &&Kind| kind.versions.iter().any(|version| kind.path(version) == path);
+        let known = |kind: &&Kind| {
+            kind.versions
+                .iter()
+                .any(|version| kind.path(version, None) == path)
+        };
         if let Some(kind) = KINDS.iter().find(known) {
             return state.objects(kind, query);
         }
