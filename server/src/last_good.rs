@@ -13,7 +13,7 @@ use vigla_sources::{SourceError, outbound::SingleFlight};
 use crate::{build::Degradation, cut::now, sources::SourceBoard};
 
 /// A caller waits so long for the source.
-const PATIENCE: Duration = Duration::from_millis(900);
+const PATIENCE: Duration = Duration::from_millis(700);
 /// An answer that took longer than [`PATIENCE`] is as good as new for this time: nobody could have had a newer one.
 const SETTLED: Duration = Duration::from_secs(10);
 /// Answers that nobody asks for again are forgotten.

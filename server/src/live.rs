@@ -164,11 +164,7 @@ impl Live {
         if let Some((of, report)) = kept.as_ref().filter(|(of, _)| Arc::ptr_eq(of, &snapshot)) {
             return (Arc::clone(of), Arc::clone(report));
         }
-        let report = Arc::new(vigla_validation::check(
-            &snapshot,
-            &Evidence::default(),
-            crate::cut::now(),
-        ));
+        let report = Arc::new(vigla_validation::check(&snapshot, &Evidence::default(), now()));
         *kept = Some((Arc::clone(&snapshot), Arc::clone(&report)));
         (snapshot, report)
     }

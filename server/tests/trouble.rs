@@ -340,16 +340,24 @@ async fn check_traces(
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whatever_happens_to_jaeger_the_console_answers_with_what_it_had() {
-    let checks = troubles(traces).into_iter().map(|(name, trouble)| async move {
-        let well = Behaviour::Answer(Arc::new(traces));
-        check_traces(
-            name,
-            async |jaeger| jaeger.set(trouble),
-            async |jaeger| jaeger.set(well),
-        )
-        .await;
-    });
-    futures_util::future::join_all(checks).await;
+    let mut troubles = troubles(traces).into_iter();
+    // A few side by side: what is measured is the console, not a machine with much to do.
+    loop {
+        let some: Vec<_> = troubles.by_ref().take(3).collect();
+        if some.is_empty() {
+            return;
+        }
+        let checks = some.into_iter().map(|(name, trouble)| async move {
+            let well = Behaviour::Answer(Arc::new(traces));
+            check_traces(
+                name,
+                async |jaeger| jaeger.set(trouble),
+                async |jaeger| jaeger.set(well),
+            )
+            .await;
+        });
+        futures_util::future::join_all(checks).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
