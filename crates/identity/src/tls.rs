@@ -90,7 +90,8 @@ fn certificates(pem: &str, what: &'static str) -> Result<Vec<CertificateDer<'sta
 }
 
 /// TLS towards callers. With `client_roots` a caller must show a certificate that chains to them; who it is
-/// tells [`peer_identity`]. `alpn` lists protocols by preference, such as `http/1.1`; empty: none is spoken.
+/// tells [`peer_identity`](crate::peer_identity). `alpn` lists protocols by preference, such as `http/1.1`; empty: none
+/// is spoken.
 ///
 /// # Errors
 /// When rustls refuses key or roots.

@@ -9,7 +9,7 @@ use super::{HeaderEdits, RouteAction, RouteMatch};
 /// Where an HTTP listener has its routes from.
 #[derive(Debug, Clone, PartialEq)]
 pub enum RouteSource {
-    /// By name from [`Plan::route_tables`], delivered by RDS.
+    /// By name from [`Plan::route_tables`](super::Plan::route_tables), delivered by RDS.
     Named(Arc<str>),
     /// In the listener itself.
     Inline(Arc<RouteTable>),
